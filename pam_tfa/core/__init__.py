@@ -1,0 +1,1 @@
+"""Pure rules of the second factor: no clock, files, sockets, randomness or logging."""
