@@ -97,7 +97,7 @@ disable_new_ssh_server() {
 main() {
     local package wanted missing=()
     wanted=$(wanted_packages "$@")
-    command -v dpkg-query >/dev/null || fail "this is not Debian or one of its descendants: install the equivalents of" $wanted
+    command -v dpkg-query >/dev/null || fail "this is not Debian or one of its descendants: install the equivalents of ${wanted//$'\n'/ }."
     for package in $wanted; do
         is_installed "$package" || missing+=("$package")
     done
