@@ -1,0 +1,1 @@
+"""Where records are kept: the file store and the sealing of secrets."""
