@@ -97,3 +97,13 @@ def match_backup_code(digest: bytes, backup_codes: BackupCodeSet) -> int | None:
         if compare_digest(candidate, digest):
             found = index
     return found
+
+
+def backup_codes_left(backup_codes: BackupCodeSet, used: int) -> int:
+    """Return how many codes of a set weren't used yet.
+
+    Args:
+        backup_codes: the account's set.
+        used: bit i set: code i was used.
+    """
+    return len(backup_codes.digests) - used.bit_count()

@@ -109,6 +109,15 @@ def associated_data(account_name: str, uid: int, authenticator_id: str) -> bytes
     return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
+def clamp_time(now_s: int) -> int:
+    """Return a clock's reading, held within the times that records and states can keep.
+
+    Args:
+        now_s: Unix seconds of any size; a clock before 1970 counts as 1970.
+    """
+    return max(0, min(now_s, MAX_TIME_S))
+
+
 def encode_record(record: Record) -> bytes:
     """Encode a record: the JSON line and the checksum line.
 

@@ -103,9 +103,7 @@ def encode_state(state: State) -> bytes:
         int(state.backup_refused),
         len(state.authenticators),
     )
-    authenticators = b"".join(
-        _AUTHENTICATOR.pack(*each, _UNUSED) for each in state.authenticators
-    )
+    authenticators = b"".join(_AUTHENTICATOR.pack(*each, _UNUSED) for each in state.authenticators)
     encoded = encode_suspension(state.suspension) + counts + authenticators
     return encoded.ljust(PAYLOAD_SIZE, b"\0")
 
