@@ -1,0 +1,1 @@
+"""The back end behind the module's socket."""
