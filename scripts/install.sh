@@ -110,6 +110,7 @@ make_release() {
     trap discard_release EXIT
     "$PYTHON" -m venv --without-pip "$RELEASE"
     pip --python "$RELEASE/bin/python3" install --root-user-action=ignore --no-index --no-deps "$WHEELS"/*.whl
+    "$RELEASE/bin/python3" -I -m pam_tfa.locale.compile
     write_launcher
     mkdir -p "$RELEASE/libexec" "$RELEASE/share"
     install -m 0644 etc/config.toml "$RELEASE/share/config.toml"
