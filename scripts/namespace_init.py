@@ -23,7 +23,7 @@ def main(command: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, lambda _number, _frame: None)
     try:
-        child = subprocess.Popen(command)  # noqa: S603 - running its argument is what it is for
+        child = subprocess.Popen(command)
     except OSError as error:
         print(f"in-namespace.sh: {command[0]}: {error.strerror}", file=sys.stderr)
         return 127

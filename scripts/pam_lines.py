@@ -3,16 +3,18 @@
 usage: pam_lines.py list                       exit status 1 where there are any
        pam_lines.py undo --backups DIRECTORY   changes all files or none
 
-Deleting a line can do harm: in ``auth [success=1 default=ignore] pam_unix.so`` the number counts lines, and with
-the decoy line behind it gone, a wrong password would reach pam_permit. So, file by file:
+Deleting a line can do harm: in ``auth [success=1 default=ignore] pam_unix.so`` the number counts
+lines, and with the decoy behind it gone, a wrong password would reach pam_permit. So:
 
-- a decoy, which always refuses, becomes ``requisite pam_deny.so``, which always refuses;
-- where a line of the file counts lines, any other one becomes ``[default=ignore] pam_permit.so``, which decides nothing;
+- a decoy, which always refuses, becomes pam_deny.so with the same control;
+- in a file that counts lines, or that another file includes and may count, any other line becomes
+  ``[default=ignore] pam_permit.so``, which decides nothing;
 - elsewhere a line is commented out;
-- where what is left of the auth lines asks nobody for anything, and for options that move the password about, the
-  answer depends on what the administrator wants: nothing is changed and the line is named.
+- where what is left of the auth lines asks nobody for anything, and for options that move the
+  password about, only the administrator knows what is wanted: no file is changed, and the line
+  is named.
 
-Runs with the system's Python alone (python3 -I), because the product's own is about to be removed.
+Runs with the system's Python alone (python3 -I): the product's own is about to be removed.
 """
 
 from __future__ import annotations
@@ -24,7 +26,10 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MODULE = "pam_tfa.so"
 # libpam(7), pam.conf(5): one file a service in these directories, or one file for all.
@@ -35,11 +40,11 @@ FACILITIES = ("auth", "account", "password", "session")
 UNASKING_MODULES = frozenset(
     f"pam_{name}.so"
     for name in (
-        "cap", "debug", "deny", "echo", "env", "exec", "faildelay", "faillock", "gnome_keyring", "group", "keyinit",
-        "kwallet5", "lastlog", "limits", "mail", "motd", "nologin", "permit", "securetty", "shells", "succeed_if",
-        "tfa", "time", "umask", "warn", "wheel",
+        *("cap", "debug", "deny", "echo", "env", "exec", "faildelay", "faillock", "gnome_keyring"),
+        *("group", "keyinit", "kwallet5", "lastlog", "limits", "mail", "motd", "nologin", "permit"),
+        *("securetty", "shells", "succeed_if", "tfa", "time", "umask", "warn", "wheel"),
     )
-)  # fmt: skip
+)
 PASSWORD_OPTIONS = frozenset(
     ("forward_pass", "split_pass", "use_split", "try_first_pass", "use_first_pass", "app_password")
 )
@@ -73,23 +78,24 @@ def parse_rules(content: str, *, with_service: bool) -> list[Rule]:
         content: the file.
         with_service: each line begins with a service's name, as in /etc/pam.conf.
 
-    Source: pam.conf(5).
+    Source: pam.conf(5); Linux-PAM 1.5.2, _pam_assemble_line: a backslash in a comment does not
+    continue the line.
     """
     rules = []
     pending: list[str] = []
-    for number, line in enumerate(content.splitlines()):
+    lines = content.split("\n")
+    for number, line in enumerate(lines):
         pending.append(line)
-        if line.endswith("\\"):
+        if _continues(line) and number + 1 < len(lines):
             continue
         text = " ".join(part.removesuffix("\\") for part in pending)
         rules.append(_parse_rule(number - len(pending) + 1, text, with_service=with_service))
         pending = []
-    if pending:
-        text = " ".join(part.removesuffix("\\") for part in pending)
-        rules.append(
-            _parse_rule(len(content.splitlines()) - len(pending), text, with_service=with_service)
-        )
     return rules
+
+
+def _continues(line: str) -> bool:
+    return line.endswith("\\") and "#" not in line
 
 
 def _parse_rule(first: int, text: str, *, with_service: bool) -> Rule:
@@ -107,12 +113,12 @@ def _parse_rule(first: int, text: str, *, with_service: bool) -> Rule:
         end = next((index for index, word in enumerate(rest) if word.endswith("]")), len(rest) - 1)
         control = rest[: end + 1]
     rest = rest[len(control) :]
-    module = os.path.basename(rest[0]) if rest else ""
+    module = Path(rest[0]).name if rest else ""
     return Rule(first, text, facility, " ".join(control), module, tuple(rest[1:]))
 
 
 def pam_files() -> list[Path]:
-    """Every file that libpam may read rules from."""
+    """List the files that libpam may read rules from."""
     files = [PAM_CONF] if PAM_CONF.is_file() else []
     for directory in PAM_DIRECTORIES:
         if directory.is_dir():
@@ -120,34 +126,53 @@ def pam_files() -> list[Path]:
     return files
 
 
+def read_content(path: Path) -> str:
+    """Read one PAM file; bytes that are not UTF-8 come through unharmed."""
+    return path.read_bytes().decode("utf-8", errors="surrogateescape")
+
+
 def read_rules(path: Path) -> list[Rule]:
-    """Read one PAM file. Bytes that are not UTF-8 stand in comments and come through unharmed."""
-    content = path.read_text(encoding="utf-8", errors="surrogateescape")
-    return parse_rules(content, with_service=path == PAM_CONF)
+    """Read and parse one PAM file."""
+    return parse_rules(read_content(path), with_service=path == PAM_CONF)
 
 
 def rules_of_ours(rules: list[Rule]) -> list[Rule]:
-    """Those rules that name the module."""
-    return [rule for rule in rules if rule.module == MODULE]
+    """Pick the rules that name the module, also where the rest of the line makes no sense."""
+    return [rule for rule in rules if MODULE in rule.text.split("#", 1)[0]]
 
 
-def undone(path: Path, rules: list[Rule]) -> dict[int, str]:
+def included_names(files: Iterable[Path]) -> set[str]:
+    """Name the files that are included by another one."""
+    names = set()
+    for path in files:
+        for rule in read_rules(path):
+            if rule.facility == "include":
+                names.update(rule.arguments)
+            elif rule.control in {"include", "substack"}:
+                names.add(rule.module)
+    return names
+
+
+def undone(path: Path, rules: list[Rule], *, included: bool) -> dict[int, str]:
     """Decide what each of our rules becomes.
+
+    Args:
+        path: the file, for errors.
+        rules: its rules.
+        included: whether another file includes it.
 
     Returns: new text by index of the rule's first line.
 
     Raises: UndoError, where no rule says what is safe.
     """
-    counted = any(COUNTING_CONTROL.search(rule.control) for rule in rules)
-    replacements = {}
-    for rule in rules_of_ours(rules):
-        replacements[rule.first] = _replacement(path, rule, counted=counted)
-    if any(rule.facility == "auth" for rule in rules_of_ours(rules)) and not _still_asks(rules):
-        first = rules_of_ours(rules)[0]
+    ours = rules_of_ours(rules)
+    counted = included or any(COUNTING_CONTROL.search(rule.control) for rule in rules)
+    replacements = {rule.first: _replacement(path, rule, counted=counted) for rule in ours}
+    if any(rule.facility == "auth" for rule in ours) and not _still_asks(rules):
         raise UndoError(
             path,
-            first.first + 1,
-            "without pam_tfa.so nothing in this file asks for a password; change the file by hand, "
+            ours[0].first + 1,
+            "without pam_tfa.so nothing in this file asks for a password. Change the file by hand, "
             "together with AuthenticationMethods in sshd_config where sshd uses it.",
         )
     return replacements
@@ -155,20 +180,17 @@ def undone(path: Path, rules: list[Rule]) -> dict[int, str]:
 
 def _replacement(path: Path, rule: Rule, *, counted: bool) -> str:
     moved = PASSWORD_OPTIONS.intersection(rule.arguments)
-    if path == PAM_CONF:
-        raise UndoError(path, rule.first + 1, "lines of pam.conf have to be changed by hand.")
+    note = f"# pam_tfa was removed; before: {rule.text.strip()}"
+    if path == PAM_CONF or rule.module != MODULE:
+        raise UndoError(path, rule.first + 1, "change this line by hand.")
     if rule.facility == "auth" and moved:
-        option = min(moved)
-        raise UndoError(
-            path,
-            rule.first + 1,
-            f"{option} takes part in how the password is read; change the file by hand.",
-        )
+        reason = f"{min(moved)} takes part in how the password is read; change the file by hand."
+        raise UndoError(path, rule.first + 1, reason)
     if rule.facility == "auth" and "decoy" in rule.arguments:
-        return f"auth requisite pam_deny.so # pam_tfa was removed; before: {rule.text.strip()}"
+        return f"auth {rule.control} pam_deny.so {note}"
     if counted:
-        return f"{rule.facility} [default=ignore] pam_permit.so # pam_tfa was removed; before: {rule.text.strip()}"
-    return f"# pam_tfa was removed; before: {rule.text.strip()}"
+        return f"{rule.facility} [default=ignore] pam_permit.so {note}"
+    return note
 
 
 def _still_asks(rules: list[Rule]) -> bool:
@@ -182,28 +204,25 @@ def _still_asks(rules: list[Rule]) -> bool:
     return False
 
 
-def rewritten(path: Path, replacements: dict[int, str]) -> str:
-    """The file's new content. Continuation lines of a replaced rule go."""
-    lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+def rewritten(content: str, replacements: dict[int, str]) -> str:
+    """Put replacements in place of rules; the continuation lines of a replaced rule go."""
     result = []
-    index = 0
-    while index < len(lines):
-        if index not in replacements:
-            result.append(lines[index])
-        else:
+    continued = False
+    for index, line in enumerate(content.split("\n")):
+        if index in replacements:
             result.append(replacements[index])
-            while lines[index].endswith("\\") and index + 1 < len(lines):
-                index += 1
-        index += 1
-    return "\n".join(result) + "\n"
+        elif not continued:
+            result.append(line)
+        continued = (continued or index in replacements) and _continues(line)
+    return "\n".join(result)
 
 
 def replace_file(path: Path, content: str) -> None:
-    """Replace a file at once, durably, keeping owner and mode: a login reads the old one or the new one."""
+    """Replace a file at once and durably, keeping owner and mode: a login reads either version."""
     before = path.stat()
     # libpam reads a file by the service's name; no service is called like this one.
     new = path.with_name(f".{path.name}.pam-tfa-new")
-    with new.open("w", encoding="utf-8", errors="surrogateescape") as file:
+    with new.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
         os.fchmod(file.fileno(), before.st_mode & 0o7777)
         os.fchown(file.fileno(), before.st_uid, before.st_gid)
         file.write(content)
@@ -224,14 +243,16 @@ def list_lines() -> int:
 
 def undo(backups: Path) -> int:
     """Take the module out of every PAM file; returns the exit status."""
+    files = pam_files()
+    included = included_names(files)
     planned: dict[Path, dict[int, str]] = {}
     errors = []
-    for path in pam_files():
+    for path in files:
         rules = read_rules(path)
         if rules_of_ours(rules):
             try:
                 # A link's target is the file; replacing the link would part the two.
-                planned[path.resolve()] = undone(path, rules)
+                planned[path.resolve()] = undone(path, rules, included=path.name in included)
             except UndoError as error:
                 errors.append(str(error))
     if errors:
@@ -247,7 +268,7 @@ def _undo_one(path: Path, replacements: dict[int, str], keep: Path) -> None:
     keep.mkdir(mode=0o700, parents=True, exist_ok=True)
     backup = keep / path.name
     shutil.copy2(path, backup)
-    replace_file(path, rewritten(path, replacements))
+    replace_file(path, rewritten(read_content(path), replacements))
     print(f"Took pam_tfa.so out of {path} (as it was: {backup})")
 
 
