@@ -189,6 +189,8 @@ class FileStore:
             parent_fd = open_trusted_directory(parent, self._trusted_uid)
             try:
                 retry_interrupted(os.mkdir, component, PRIVATE_DIRECTORY_MODE, dir_fd=parent_fd)
+                # The umask is the caller's, and may be anything.
+                retry_interrupted(os.chmod, component, PRIVATE_DIRECTORY_MODE, dir_fd=parent_fd)
                 sync_directory(parent_fd, made)
             except FileExistsError:
                 pass

@@ -1,0 +1,1 @@
+"""The file store, without mocks: real files, owners, modes, locks, mounts and kills, as root."""
