@@ -22,12 +22,13 @@ from pam_tfa.core.backup_codes import hash_backup_code
 from pam_tfa.core.records import Record, associated_data
 from pam_tfa.core.recovery import state_after_damage
 from pam_tfa.locale import login as text
-from pam_tfa.login import Account, Answer, Outcome, System, refused
-from pam_tfa.store.sealing import SealKeyring
+from pam_tfa.dialogue import Outcome, refused
 
 if TYPE_CHECKING:
     from pam_tfa.config import Config
+    from pam_tfa.dialogue import Account, Answer, System
     from pam_tfa.store.files import FileStore
+    from pam_tfa.store.sealing import SealKeyring
 
 # How often a backup code is hashed again because its set was renewed meanwhile.
 MAX_HASHINGS = 3
@@ -60,7 +61,7 @@ def verify(account: Account, answer: Answer, config: Config, system: System) -> 
     Raises: PamTfaError where it can't be evaluated or made durable; then nobody gets in.
     """
     if answer.unusable is not None:
-        return refused(f"not_a_code: {answer.unusable}")
+        return refused(f"not_a_code:{answer.unusable}")
     store = system.open_store(config)
     keyring = system.load_keyring(config)
     hashed: _HashedAnswer | None = None
@@ -126,6 +127,6 @@ def _outcome(decision: Decision) -> Outcome:
         case Locked():
             return Outcome("locked", "until_unlocked", text.LOCKED, syslog.LOG_WARNING)
         case Malformed(reason=reason):
-            return refused(f"not_a_code: {reason}")
+            return refused(f"not_a_code:{reason}")
         case unreachable:
             assert_never(unreachable)
