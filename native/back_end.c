@@ -83,10 +83,12 @@ bool back_end_receive(const struct back_end *back_end, int64_t deadline_ms, uint
 {
     const ssize_t length = receive_until(back_end->socket_fd, deadline_ms, buffer);
 
-    if (length < 0)
-        *reason = errno == ETIMEDOUT ? "did not answer in time" : strerrordesc_np(errno);
-    else if (length == 0)
+    if (length < 0 && errno == ETIMEDOUT)
+        *reason = "did not answer in time";
+    else if (length == 0 || (length < 0 && errno == ECONNRESET))
         *reason = "ended without an answer";
+    else if (length < 0)
+        *reason = strerrordesc_np(errno);
     else if (length > WIRE_MAX_MESSAGE_BYTES || !wire_decode(buffer, (size_t)length, message))
         *reason = "sent something that is not a message of the protocol";
     else
@@ -190,17 +192,26 @@ static bool start_helper(struct back_end *back_end)
     return back_end->helper_pidfd >= 0;
 }
 
-/* A caller may have left the host no free descriptor (ulimit -n). A host of root's
- * gets room for the time of opening; then the limit is as it was. */
+/* More descriptors for this process: beyond the hard limit where root may, else up
+ * to it. False where neither gives more. */
+static bool raise_descriptor_limit(const struct rlimit *before)
+{
+    const struct rlimit beyond = {DESCRIPTOR_LIMIT, before->rlim_max < DESCRIPTOR_LIMIT
+                                                        ? DESCRIPTOR_LIMIT
+                                                        : before->rlim_max};
+    const struct rlimit up_to = {before->rlim_max, before->rlim_max};
+
+    return setrlimit(RLIMIT_NOFILE, &beyond) == 0 ||
+           (before->rlim_cur < before->rlim_max && setrlimit(RLIMIT_NOFILE, &up_to) == 0);
+}
+
+/* A caller may have left the host no free descriptor (ulimit -n). It gets room for
+ * the time of opening; then the limit is as it was. */
 static bool start_helper_above_limit(struct back_end *back_end)
 {
     struct rlimit before;
 
-    if (getrlimit(RLIMIT_NOFILE, &before) != 0)
-        return false;
-    const struct rlimit raised = {
-        DESCRIPTOR_LIMIT, before.rlim_max < DESCRIPTOR_LIMIT ? DESCRIPTOR_LIMIT : before.rlim_max};
-    if (setrlimit(RLIMIT_NOFILE, &raised) != 0)
+    if (getrlimit(RLIMIT_NOFILE, &before) != 0 || !raise_descriptor_limit(&before))
         return false;
     const bool started = start_helper(back_end);
     const int error = errno;

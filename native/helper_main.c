@@ -76,6 +76,7 @@ static bool harden(void)
         return false;
     umask(077);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a write beyond a caller's limit fails instead */
     normal_priority();
     return true;
 }

@@ -35,14 +35,26 @@ struct child_plan {
     volatile int error; /* errno of the child's failure, seen here: the memory is shared */
 };
 
-/* An unprivileged caller's limits would starve the helper (ulimit -f 0 makes every
- * write fail; -v keeps it from being executed at all). Unprivileged hosts can't
- * raise them; their helper does without. */
-static bool set_limits(bool is_root)
+/* As much as may be had: root without CAP_SYS_RESOURCE (in a container, say) can't
+ * raise a hard limit, and nobody but root can. */
+static void raise_limit(int resource, rlim_t wanted)
+{
+    struct rlimit limit = {wanted, wanted};
+
+    if (setrlimit(resource, &limit) == 0 || getrlimit(resource, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    setrlimit(resource, &limit);
+}
+
+/* An unprivileged caller's limits would starve the helper: ulimit -f 0 makes every
+ * write fail, -v keeps it from being executed at all. What can't be raised is left:
+ * the helper then fails, and a failure denies. */
+static void set_limits(void)
 {
     static const struct {
         int resource;
-        rlim_t soft_and_hard;
+        rlim_t wanted;
     } limits[] = {
         {RLIMIT_AS, RLIM_INFINITY},    {RLIMIT_DATA, RLIM_INFINITY},
         {RLIMIT_FSIZE, RLIM_INFINITY}, {RLIMIT_NPROC, RLIM_INFINITY},
@@ -50,13 +62,8 @@ static bool set_limits(bool is_root)
         {RLIMIT_CPU, 60},              {RLIMIT_CORE, 0},
     };
 
-    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
-        const struct rlimit limit = {limits[i].soft_and_hard, limits[i].soft_and_hard};
-
-        if (setrlimit(limits[i].resource, &limit) != 0 && is_root)
-            return false;
-    }
-    return true;
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        raise_limit(limits[i].resource, limits[i].wanted);
 }
 
 /* A caller may signal every process whose real uid is his. */
@@ -108,11 +115,11 @@ static int child_main(void *argument)
 
     /* A session of its own: no terminal, so that ^Z and ^C don't reach it. */
     setsid();
-    if (!set_limits(plan->is_root) || (plan->is_root && !take_root_ids()) ||
-        !arrange_descriptors(plan->socket_fd) || chdir("/") != 0) {
+    if ((plan->is_root && !take_root_ids()) || !arrange_descriptors(plan->socket_fd) || chdir("/") != 0) {
         plan->error = errno;
         _exit(126);
     }
+    set_limits();
     default_signals();
     execve(plan->path, argv, envp);
     plan->error = errno;

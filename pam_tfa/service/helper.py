@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import syslog
 
-from pam_tfa.events import format_event
-from pam_tfa.login import Prompt, login
+from pam_tfa.dialogue import Prompt
+from pam_tfa.events import Sentence, format_event
+from pam_tfa.login import login
 from pam_tfa.service.machine import Machine
 from pam_tfa.service.protocol import (
     MAX_MESSAGE_BYTES,
@@ -23,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pam_tfa.login import Answer, System
+    from pam_tfa.dialogue import Answer, System
     from pam_tfa.service.protocol import Request
 
 
@@ -38,7 +39,7 @@ class Connection:
         self._descriptor = descriptor
 
     def send(self, message: bytes) -> None:
-        """Raises PeerGoneError where nobody reads any more."""
+        """Send one message. Raises PeerGoneError where nobody reads any more."""
         try:
             os.write(self._descriptor, message)
         except (BrokenPipeError, ConnectionError) as error:
@@ -72,9 +73,9 @@ def serve(socket_fd: int, slot_fd: int) -> int:
     except PeerGoneError:
         _log_failure(request, "the_client_went_away", syslog.LOG_INFO)
     except ProtocolError as error:
-        _log_failure(request, f"protocol: {error}", syslog.LOG_ERR)
-    except BaseException as error:  # whatever it is: no verdict, so the module denies
-        _log_failure(request, f"internal: {_where(error)}", syslog.LOG_CRIT)
+        _log_failure(request, Sentence(f"protocol: {error}"), syslog.LOG_ERR)
+    except BaseException as error:  # noqa: BLE001 - whatever it is: no verdict, so it denies
+        _log_failure(request, Sentence(f"internal: {_where(error)}"), syslog.LOG_CRIT)
     return 0
 
 
@@ -87,6 +88,9 @@ def run_login(
     """Drive the login flow over a connection until its verdict is sent.
 
     Args:
+        request: what the module asked for.
+        system: the machine.
+        connection: to the module.
         while_typing: called once a prompt is on its way, before its answer is waited for.
 
     Raises: PeerGoneError, ProtocolError, and whatever the flow raises; then no verdict was sent.

@@ -8,7 +8,7 @@ import time
 
 from pam_tfa.config import load_config
 from pam_tfa.events import write_event
-from pam_tfa.login import Account
+from pam_tfa.dialogue import Account
 from pam_tfa.store.files import FileStore
 
 TYPE_CHECKING = False
@@ -20,13 +20,14 @@ IDENT = "pam-tfa-helper"
 
 
 class Machine:
-    """pam_tfa.login.System for the real host, for one login."""
+    """pam_tfa.dialogue.System for the real host, for one login."""
 
     def __init__(self, service: str | None) -> None:
         """Take PAM_SERVICE, which the host's log lines begin with."""
         self._prefix = f"pam_tfa({_printable(service or 'unknown')}:auth): "
 
     def load_config(self, path: str | None) -> Config:
+        """Read the configuration. Raises ConfigError."""
         return load_config(path)
 
     def find_account(self, name: str) -> Account | None:
@@ -38,17 +39,21 @@ class Machine:
         return Account(entry.pw_name, entry.pw_uid)
 
     def open_store(self, config: Config) -> FileStore:
+        """Return the store that the configuration names."""
         return FileStore(config.store_dir)
 
     def load_keyring(self, config: Config) -> SealKeyring:
+        """Read the sealing key that the configuration names. Raises SealError."""
         from pam_tfa.store.sealing import SealKeyring
 
         return SealKeyring.load(config.seal_key_path)
 
     def now_s(self) -> int:
+        """Return the clock's Unix time, in seconds."""
         return int(time.time())
 
     def log(self, priority: int, line: str) -> None:
+        """Write a line to the log, beginning as PAM modules' lines do."""
         write_event(IDENT, priority, self._prefix + line)
 
     def caller_uid(self) -> int:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 
-from pam_tfa.login import Answer, LoginRequest
+from pam_tfa.dialogue import Answer, LoginRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pam_tfa.login import Verdict
+    from pam_tfa.dialogue import Unusable, Verdict
 
 VERSION = 1
 MAX_MESSAGE_BYTES = 8192
@@ -39,7 +39,7 @@ HELLO, REQUEST, PROMPT, MESSAGE, ANSWER, VERDICT = range(1, 7)
 
 OPTION_NULLOK, OPTION_ECHO, OPTION_DECOY, OPTION_QUIET, OPTION_DEBUG = (1, 2, 4, 8, 16)
 _ALL_OPTIONS = 31
-_UNUSABLE = {1: "too_long", 2: "equals_password"}
+_UNUSABLE: dict[int, Unusable] = {1: "too_long", 2: "equals_password"}
 _CODES: dict[Verdict, int] = {
     "success": 1,
     "ignore": 2,
