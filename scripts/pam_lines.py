@@ -143,7 +143,7 @@ def rules_of_ours(rules: list[Rule]) -> list[Rule]:
 
 def included_names(files: Iterable[Path]) -> set[str]:
     """Name the files that are included by another one."""
-    names = set()
+    names: set[str] = set()
     for path in files:
         for rule in read_rules(path):
             if rule.facility == "include":
