@@ -41,6 +41,7 @@ def pam_tfa_serve(socket_fd, slot_fd):
 
 
 def main() -> None:
+    """Write the C file that the command line names."""
     builder = cffi.FFI()
     builder.embedding_api(EMBEDDING_API)
     builder.set_source("_pam_tfa_helper", "")

@@ -15,6 +15,7 @@ def format_event(event: str, fields: Iterable[tuple[str, object]]) -> str:
     """Format an event as `event=NAME key=value ...`.
 
     Args:
+        event: what happened, one word.
         fields: key and value; values that are None are left out, a Sentence is quoted, every
             other value becomes one word.
     """

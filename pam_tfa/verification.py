@@ -21,8 +21,8 @@ from pam_tfa.core.attempt import (
 from pam_tfa.core.backup_codes import hash_backup_code
 from pam_tfa.core.records import Record, associated_data
 from pam_tfa.core.recovery import state_after_damage
-from pam_tfa.locale import login as text
 from pam_tfa.dialogue import Outcome, refused
+from pam_tfa.locale import login as text
 
 if TYPE_CHECKING:
     from pam_tfa.config import Config

@@ -7,8 +7,8 @@ import pwd
 import time
 
 from pam_tfa.config import load_config
-from pam_tfa.events import write_event
 from pam_tfa.dialogue import Account
+from pam_tfa.events import write_event
 from pam_tfa.store.files import FileStore
 
 TYPE_CHECKING = False
