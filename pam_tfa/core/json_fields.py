@@ -43,10 +43,10 @@ class JsonObject:
     def choice(self, key: str, choices: tuple[Choice, ...]) -> Choice:
         """Take a string that is one of a few."""
         value = self.text(key)
-        for choice in choices:
-            if value == choice:
-                return choice
-        self._refuse(key, "none of " + ", ".join(choices))
+        chosen = next((choice for choice in choices if choice == value), None)
+        if chosen is None:
+            self._refuse(key, "none of " + ", ".join(choices))
+        return chosen
 
     def integer(self, key: str, minimum: int, maximum: int) -> int:
         """Take an integer within bounds, both inclusive; true and false are none."""

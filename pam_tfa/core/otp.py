@@ -25,9 +25,6 @@ def generate_code(secret: bytes, parameters: OtpParameters, moving_factor: int) 
         parameters: the authenticator's.
         moving_factor: 0 to 2^64-1.
 
-    Raises:
-        ValueError: the secret is too short.
-
     Source: RFC 4226 section 5.3.
     """
     return _generator(secret, parameters).at(moving_factor).encode()
