@@ -1,0 +1,1 @@
+"""The command pam-tfa: the only place, beside locale/, with text for people."""
