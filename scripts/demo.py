@@ -63,7 +63,8 @@ class Terminal:
         self._seen = ""
         self._pid, self._master = pty.fork()
         if self._pid == 0:
-            os.execvp(command[0], command)  # noqa: S606 - the child half of fork
+            # A dumb terminal: bash then paints no title and no colours into the transcript.
+            os.execvpe(command[0], command, {**os.environ, "TERM": "dumb"})  # noqa: S606 - fork's child
 
     def wait_for(self, text: str) -> None:
         """Show output until the text has come; what came before it is then done with."""

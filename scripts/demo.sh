@@ -9,7 +9,7 @@
 set -euo pipefail
 
 CHECKOUT=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
-PREFIX=/opt/pam-tfa
+export PREFIX=/opt/pam-tfa
 readonly CHECKOUT PREFIX
 cd "$CHECKOUT"
 
@@ -22,5 +22,6 @@ if [[ ! -e /run/pam-tfa-namespace ]]; then
     exec scripts/in-namespace.sh scripts/demo.sh
 fi
 echo "== Installing pam_tfa (as 'sudo make install' does, but only for this demo)"
-PREFIX=$PREFIX scripts/install.sh
+# What it says after the empty line is for an installation that stays.
+scripts/install.sh | sed '/^$/,$d'
 exec "$PREFIX/bin/python3" -I scripts/demo.py

@@ -58,13 +58,13 @@ def test_command_ignores_the_callers_python_environment(tmp_path: Path) -> None:
 def test_private_environment_works_under_its_public_name() -> None:
     """PREFIX shows the release in use: PREFIX/bin/python has the package."""
     code = "import pam_tfa, pyotp, segno, cryptography, sys; print(sys.prefix)"
-    command = [PREFIX / "bin/python", "-I", "-c", code]
+    command = [str(PREFIX / "bin/python"), "-I", "-c", code]
     result = subprocess.run(command, check=True, text=True, capture_output=True)
     assert result.stdout.strip() == str(PREFIX)
 
 
 def test_upgrade_keeps_what_the_administrator_and_the_users_have() -> None:
-    """A second installation replaces code; PAM files, records, key and a changed configuration stay."""
+    """A second installation replaces code, and nothing else."""
     result = on_a_machine_of_its_own(
         """
         echo 'unenrolled = "deny"' > /etc/pam-tfa/config.toml

@@ -34,7 +34,7 @@ def test_killing_the_script_ends_what_it_runs(tmp_path: Path) -> None:
     """A time-out of the caller leaves nothing behind."""
     beat = tmp_path / "beat"
     script = f"while true; do touch {beat}; sleep 0.05; done"
-    command = [CHECKOUT / "scripts/in-namespace.sh", "bash", "-c", script]
+    command = [str(CHECKOUT / "scripts/in-namespace.sh"), "bash", "-c", script]
     with subprocess.Popen(command) as process:
         while not beat.exists():
             time.sleep(0.05)

@@ -41,7 +41,7 @@ def _gets_in(password: str) -> bool:
 @pytest.mark.usefixtures("_user")
 @pytest.mark.parametrize("example", ["sshd", "auth-hiding-the-password-result"])
 def test_undone_example_takes_the_password_and_nothing_else(example: str) -> None:
-    """Real libpam on the examples: deleting the hiding stack's lines would let a wrong password in."""
+    """Deleting the lines of the hiding stack would let a wrong password in."""
     SERVICE.write_text(_undone((CHECKOUT / "etc/pam.d" / example).read_text()))
     assert _gets_in(PASSWORD)
     assert not _gets_in("wrong")
