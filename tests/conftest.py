@@ -50,7 +50,7 @@ def _held() -> set[str]:
 
 
 def _open_descriptors() -> set[str]:
-    held = set()
+    held: set[str] = set()
     for name in os.listdir("/proc/self/fd"):
         try:
             held.add(f"descriptor {name} ({os.readlink(f'/proc/self/fd/{name}')})")
@@ -60,7 +60,7 @@ def _open_descriptors() -> set[str]:
 
 
 def _children() -> set[str]:
-    held = set()
+    held: set[str] = set()
     for task in os.listdir("/proc/self/task"):
         try:
             pids = Path(f"/proc/self/task/{task}/children").read_text().split()

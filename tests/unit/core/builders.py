@@ -1,5 +1,6 @@
 """Accounts, records and states for the tests of the core."""
 
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -80,8 +81,9 @@ class Account:
         otp = self.record.authenticators[index].otp
         return generate_code(self.secrets[index], otp, moving_factor)
 
+    @cached_property
     def wrong_code(self) -> bytes:
-        """Return digits that are no code near any step or counter that the tests use."""
+        """Digits that are no code near any step or counter that the tests use."""
         near = {self.code(NOW_STEP + each) for each in range(-200, 201)}
         near |= {self.code(each) for each in range(400)}
         return next(wrong for n in range(1000) if (wrong := b"%08d" % n) not in near)

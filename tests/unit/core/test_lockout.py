@@ -28,7 +28,17 @@ def test_five_failures_are_free(failures: int) -> None:
 
 @pytest.mark.parametrize(
     ("failures", "wait_s"),
-    [(6, 30), (7, 60), (8, 120), (9, 240), (10, 480), (11, 960), (12, 1920), (13, 3600), (99, 3600)],
+    [
+        (6, 30),
+        (7, 60),
+        (8, 120),
+        (9, 240),
+        (10, 480),
+        (11, 960),
+        (12, 1920),
+        (13, 3600),
+        (99, 3600),
+    ],
 )
 def test_wait_doubles_from_30_seconds_to_an_hour(failures: int, wait_s: int) -> None:
     """From the sixth failure on, up to its limit, and to the second."""
@@ -53,7 +63,9 @@ def test_wait_is_never_longer_than_its_own_length(failures: int, failed_s: int, 
 
 
 @given(waiting, times, st.integers(1, 2**40))
-def test_clock_turned_back_starts_the_wait_anew_once(failures: int, now_s: int, back_s: int) -> None:
+def test_clock_turned_back_starts_the_wait_anew_once(
+    failures: int, now_s: int, back_s: int
+) -> None:
     """The count that is stored then lets the wait end by the new clock."""
     verdict = remaining_wait(FailureCount(failures, now_s + back_s), now_s)
     assert isinstance(verdict, Wait)
