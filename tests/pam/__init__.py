@@ -1,0 +1,1 @@
+"""The installed module, driven through the real libpam."""
