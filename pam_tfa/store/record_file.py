@@ -117,7 +117,7 @@ def open_record_file(
         writable: for a state to be saved.
 
     Returns: None only when the directory has no such entry (ENOENT).
-    Raises: RecordDamagedError, StoreUnavailableError, NotDurableError (read-only file system).
+    Raises: RecordDamagedError, StoreUnavailableError.
     """
     record_fd = _open(directory_fd, file_name, path, os.O_RDWR if writable else os.O_RDONLY)
     if record_fd is None:
@@ -140,8 +140,6 @@ def _open(directory_fd: int, file_name: str, path: str, access: int) -> int | No
     except OSError as error:
         if error.errno == errno.ENOENT:
             return None
-        if error.errno == errno.EROFS:
-            raise NotDurableError(path, reason_of(error)) from error
         if error.errno in _NOT_REGULAR:
             kind = _kind_of_entry(directory_fd, file_name)
             raise RecordDamagedError(path, "type", f"{kind}, not a regular file") from error

@@ -106,7 +106,7 @@ class Transaction(LockedAccount):
     def load(self) -> Stored | None:
         """Read the account's record and state; None when it isn't enrolled.
 
-        Raises: RecordDamagedError, StoreUnavailableError, NotDurableError (read-only).
+        Raises: RecordDamagedError, StoreUnavailableError.
         """
         from pam_tfa.store.stored import read_stored  # not before the prompt: it needs json
 

@@ -1,11 +1,11 @@
 """Builders of stores, records and states, and the ways to break them."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import cryptography
 
 from pam_tfa.core.backup_codes import BackupCodeSet
 from pam_tfa.core.otp_parameters import OtpParameters
@@ -14,6 +14,7 @@ from pam_tfa.core.state import AuthenticatorState, State, initial_state
 from pam_tfa.store.files import FileStore
 
 PROJECT = Path(__file__).parents[3]
+DEPENDENCIES = Path(cryptography.__file__).parents[1]
 CREATED_S = 1_700_000_000
 
 
@@ -97,9 +98,12 @@ def leftovers(store: FileStore) -> list[str]:
 
 
 def python_command(script: str, *arguments: str) -> list[str]:
-    """Return the command that runs a script with this project's package and nothing else."""
-    prelude = f"import sys; sys.path.insert(0, {str(PROJECT)!r})\n"
-    return [sys.executable, "-I", "-S", "-c", prelude + script, *arguments]
+    """Return the command that runs a script with this project's package and its dependencies.
+
+    Without site: what it would read and how often is none of the script's business.
+    """
+    prelude = f"import sys; sys.path[:0] = {[str(PROJECT), str(DEPENDENCIES)]!r}\n"
+    return [sys.executable, "-I", "-S", "-B", "-c", prelude + script, *arguments]
 
 
 def run_python(script: str, *arguments: str) -> str:

@@ -1,7 +1,5 @@
 """A record that is not exactly what the store wrote is damaged: never believed, never absent."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -58,16 +56,17 @@ def rewrite_record(path: Path, **changed: object) -> None:
     fields = json.loads(content.partition(b"\n")[0]) | changed
     line = json.dumps(fields, separators=(",", ":")).encode()
     text = line + b"\nsha256:" + hashlib.sha256(line).hexdigest().encode() + b"\n"
-    path.write_bytes((text + b" " * (BLOCK - len(text) - 1) + b"\n" + content[BLOCK:]))
+    path.write_bytes(text + b" " * (BLOCK - len(text) - 1) + b"\n" + content[BLOCK:])
 
 
 def read_in_every_way(store: FileStore) -> list[RecordDamagedError]:
     """Return the errors of all ways to read an account, of which none may succeed."""
     errors = []
-    for read in (
+    reads: list[Callable[[], object]] = [
         lambda: store.load("alice", 1000),
         lambda: load_in_transaction(store),
-    ):
+    ]
+    for read in reads:
         with pytest.raises(RecordDamagedError) as caught:
             read()
         errors.append(caught.value)

@@ -1,7 +1,5 @@
 """Only what root alone could have put there is opened."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What is stored is read back, by the account it belongs to and by nobody else."""
 
-from __future__ import annotations
-
 import os
 import stat
 from pathlib import Path

@@ -1,7 +1,5 @@
 """One account, one writer: among threads, among processes, and never longer than a holder lives."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import signal

@@ -1,7 +1,5 @@
 """File names for account names: no path, no two accounts in one file."""
 
-from __future__ import annotations
-
 import os
 
 import pytest
@@ -71,7 +69,7 @@ def test_longest_plain_name_is_kept() -> None:
 @pytest.mark.parametrize("name", ["", "\ud800", "\udcc3\udca9"])
 def test_impossible_name_is_refused(name: str) -> None:
     """Empty text, and surrogates that no bytes decode to, name no account."""
-    with pytest.raises(ValueError, match="account name|surrogates"):
+    with pytest.raises(ValueError, match=r"account name|surrogates"):
         record_file_name(name)
 
 

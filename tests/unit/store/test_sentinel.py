@@ -1,6 +1,4 @@
-""" "Not enrolled" is only said by a store that proves that it is there."""
-
-from __future__ import annotations
+"""That someone is not enrolled is only said by a store that proves that it is there."""
 
 import os
 import shutil
@@ -57,7 +55,7 @@ SENTINEL_DEFECTS: list[tuple[str, Breaking]] = [
     ("of another owner", lambda path: os.chown(path, NOBODY, -1)),
     ("a link", replace_by(lambda path: path.symlink_to("elsewhere"))),
     ("a directory", replace_by(lambda path: path.mkdir())),
-    ("a fifo", replace_by(lambda path: os.mkfifo(path))),
+    ("a fifo", replace_by(os.mkfifo)),
 ]
 
 

@@ -1,7 +1,5 @@
 """Two checksummed slots: whatever happens to one, the other one is there."""
 
-from __future__ import annotations
-
 import itertools
 
 import pytest
