@@ -34,6 +34,8 @@
 /* At most this many helpers start at once on a host; the rest wait for their turn. */
 #define SLOT_COUNT 8
 #define SLOT_FD 4
+/* Leaves time to start and to ask within ANSWER_LIMIT_MS. */
+#define SLOT_WAIT_MS 3500
 
 /* Made by the cffi embedding (build_helper.py). */
 extern int pam_tfa_serve(int socket_fd, int slot_fd);
@@ -122,29 +124,28 @@ static int try_slots(bool *usable)
     return -1;
 }
 
-/* Starting interpreters is what an overload of logins would drown in, so only
- * SLOT_COUNT do at once. The kernel gives a slot back when its holder dies; a holder
- * gives it back itself before a person types. Without slots (no /run) the helper
- * goes on: they protect the host's speed, not the login.
+/* Starting interpreters is what an overload of logins would drown in, so SLOT_COUNT
+ * do at once and the rest wait for their turn. The kernel gives a slot back when its
+ * holder dies; a holder gives it back itself before a person types.
  *
- * Returns false where no slot came free in time. */
-static bool wait_for_slot(void)
+ * Slots protect the host's speed, not the login: without any (no /run), and where
+ * none comes free in time (somebody may freeze the processes of his own cgroup, with
+ * our helpers in them), the helper goes on. */
+static void wait_for_slot(void)
 {
     const struct timespec pause = {0, 5000000};
-    const int64_t deadline_ms = now_ms() + ANSWER_LIMIT_MS;
-    bool usable = true;
+    const int64_t deadline_ms = now_ms() + SLOT_WAIT_MS;
+    bool usable = geteuid() == 0 && slot_directory_ready();
 
-    if (geteuid() != 0 || !slot_directory_ready())
-        return true;
-    while (now_ms() < deadline_ms) {
+    while (usable && now_ms() < deadline_ms) {
         const int fd = try_slots(&usable);
-        if (fd >= 0)
-            return fd == SLOT_FD || (dup3(fd, SLOT_FD, O_CLOEXEC) == SLOT_FD && close(fd) == 0);
-        if (!usable)
-            return true;
+        if (fd >= 0) {
+            if (fd != SLOT_FD && dup3(fd, SLOT_FD, O_CLOEXEC) == SLOT_FD)
+                close(fd);
+            return;
+        }
         nanosleep(&pause, NULL);
     }
-    return false;
 }
 
 static PyStatus set_search_path(PyConfig *config)
@@ -205,7 +206,10 @@ static bool start_interpreter(void)
 
 int main(void)
 {
-    if (!harden() || !wait_for_slot() || !start_interpreter())
+    if (!harden())
+        return 1;
+    wait_for_slot();
+    if (!start_interpreter())
         return 1;
     const int result = pam_tfa_serve(HELPER_SOCKET_FD, SLOT_FD);
     /* What was decided is durable and sent: tearing the interpreter down would only

@@ -127,6 +127,8 @@ static struct relay_result relay_prompt(struct login *login,
     result.pam_result = conversation_ask(login->pamh, (const char *)prompt->text.bytes,
                                          prompt->text.length, prompt->style == 1, &answer);
     login->deadline_ms = now_ms() + ANSWER_LIMIT_MS;
+    if (result.pam_result != PAM_SUCCESS)
+        pam_syslog(login->pamh, LOG_NOTICE, "no answer to the prompt: the client went away");
     if (result.pam_result == PAM_SUCCESS && !send_answer(login, &answer)) {
         result.pam_result = PAM_AUTHINFO_UNAVAIL;
         result.failure = "was gone when the answer came";
