@@ -1,0 +1,1 @@
+"""Races and kills in great number; the short form runs with the other tests."""

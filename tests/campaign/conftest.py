@@ -1,0 +1,66 @@
+"""The campaign's accounts, the log they write to, and the table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.campaign.enrolled_account import EnrolledAccount
+from tests.campaign.figures import Figures
+from tests.campaign.host_process import build_host
+from tests.harness.fixtures import nothing_left_behind, system_log
+from tests.harness.installation import require_namespace, require_tool
+from tests.harness.pam_services import a_module_service, remove_service
+from tests.harness.users import a_user, remove_user
+
+__all__ = ["nothing_left_behind", "system_log"]
+
+_FIGURES = pytest.StashKey[Figures]()
+
+
+@pytest.fixture(scope="session")
+def figures(request: pytest.FixtureRequest) -> Figures:
+    """Return the rows of this run's table."""
+    return request.config.stash.setdefault(_FIGURES, Figures())
+
+
+@pytest.fixture(scope="package")
+def account() -> Iterator[EnrolledAccount]:
+    """Return an account of its own; each round enrols it afresh."""
+    require_namespace()
+    user = a_user("tfa-campaign", home=True)
+    yield EnrolledAccount(user)
+    remove_user(user.name)
+
+
+@pytest.fixture(scope="package")
+def host(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the path of a PAM host that waits at the prompt."""
+    return build_host(tmp_path_factory.mktemp("host"))
+
+
+@pytest.fixture(scope="package")
+def service() -> Iterator[str]:
+    """Return a PAM service that answers what the module answers."""
+    name = a_module_service("nodelay", name="tfa-campaign")
+    yield name
+    remove_service(name)
+
+
+@pytest.fixture(scope="session")
+def strace() -> str:
+    """Return the path of strace."""
+    return require_tool("strace", "strace")
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print what a full run counted."""
+    figures = config.stash.get(_FIGURES, None)
+    if figures is None or not config.getoption("--campaign"):
+        return
+    terminalreporter.section("campaign")
+    for line in figures.table():
+        terminalreporter.write_line(line)

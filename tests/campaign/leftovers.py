@@ -1,0 +1,31 @@
+"""What may lie in the product's directories between two logins, and what is too much."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.harness.installation import CONFIG, RUN_DIR, SLOTS_DIR, USERS_DIR
+
+STORE_FILES = {".lock", ".store"}
+CONFIG_FILES = {"config.toml", "seal.key"}
+SLOT_FILES = {str(number) for number in range(8)}  # permanent; their locks are the kernel's
+
+
+def leftovers() -> set[str]:
+    """Return files that a killed process left: temporary ones, lock files, sockets."""
+    return (
+        {str(path) for path in USERS_DIR.iterdir() if not _is_expected_in_store(path)}
+        | _others(CONFIG.parent, CONFIG_FILES)
+        | _others(SLOTS_DIR, SLOT_FILES)
+        | _others(RUN_DIR, {SLOTS_DIR.name})
+    )
+
+
+def _is_expected_in_store(path: Path) -> bool:
+    return path.name in STORE_FILES or (path.suffix == ".json" and not path.name.startswith("."))
+
+
+def _others(directory: Path, expected: set[str]) -> set[str]:
+    if not directory.is_dir():
+        return set()
+    return {str(path) for path in directory.iterdir() if path.name not in expected}

@@ -1,0 +1,125 @@
+"""kill -9 of the helper as it enters each of its system calls, from its start to its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.campaign.enrolled_account import EnrolledAccount
+from tests.campaign.figures import Figures
+from tests.campaign.helper_process import HelperProcess
+from tests.campaign.leftovers import leftovers
+from tests.campaign.system_calls import Call, killing, read_calls, recording, spread
+
+SAMPLE = 24
+ANSWER_READ = '"\\1\\5'  # how strace prints the beginning of an ANSWER
+
+
+@dataclass
+class Killed:
+    """What could be observed of an attempt whose helper was killed."""
+
+    verdict: str | None
+    shown: list[str]
+
+    @property
+    def observed(self) -> bool:
+        """Whether anything told how the attempt came out."""
+        return self.verdict is not None or bool(self.shown)
+
+
+def attempt(account: EnrolledAccount, answer: str, under: list[str]) -> Killed:
+    """Run one login in a helper under strace."""
+    with HelperProcess(account.name, under) as helper:
+        if helper.wait_for_prompt():
+            helper.answer(answer)
+            helper.wait_for_verdict()
+    return Killed(helper.verdict, helper.shown)
+
+
+def calls_of_attempt(
+    account: EnrolledAccount, strace: str, log: Path, answer: str
+) -> tuple[list[Call], list[Call]]:
+    """Return all calls of an undisturbed attempt, and those from the answer's arrival on."""
+    attempt(account, answer, recording(strace, log))
+    calls = read_calls(log)
+    (arrival,) = (
+        index for index, (call, line) in enumerate(calls)
+        if call.name == "read" and ANSWER_READ in line
+    )  # fmt: skip
+    names = [call for call, _ in calls if call.name != "exit_group"]
+    return names, names[arrival:]
+
+
+def check_aftermath(account: EnrolledAccount, used: str, killed: Killed) -> None:
+    """Hold what must be true after a kill, whatever the attempt with the code came to."""
+    again = account.log_in(used)
+    assert again in ("success", "refused"), again
+    if killed.verdict == "success":
+        assert again == "refused", "a code that let someone in was accepted again"
+    assert account.log_in(used) == "refused", "a code was accepted twice"
+    check_next_login(account)
+
+
+def check_next_login(account: EnrolledAccount) -> None:
+    """The next good code works, and nothing lies about."""
+    assert account.log_in(account.code(1)) == "success", "the next good code was refused"
+    assert leftovers() == set()
+
+
+@pytest.mark.timeout(1500)
+def test_helper_killed_at_any_call_never_accepts_a_code_twice_nor_locks_out(
+    account: EnrolledAccount, figures: Figures, campaign: bool, strace: str, tmp_path: Path
+) -> None:
+    """A good TOTP code, a kill at each call of the whole process."""
+    account.enroll()
+    calls, _ = calls_of_attempt(account, strace, tmp_path / "log", account.code())
+    chosen = calls if campaign else spread(calls, SAMPLE)
+    successes = 0
+    with figures.measured("kill -9 of the helper, TOTP code, every call") as figure:
+        for call in chosen:
+            account.enroll()
+            used = account.code()
+            killed = attempt(account, used, killing(strace, call))
+            successes += killed.verdict == "success"
+            check_aftermath(account, used, killed)
+            figure.rounds += 1
+        figure.outcome = f"none accepted twice; {successes} let in before the kill"
+
+
+@pytest.mark.timeout(1500)
+def test_helper_killed_after_a_backup_code_came_never_accepts_it_twice(
+    account: EnrolledAccount, figures: Figures, campaign: bool, strace: str, tmp_path: Path
+) -> None:
+    """A good backup code, a kill at each call from its arrival on."""
+    account.enroll()
+    _, calls = calls_of_attempt(account, strace, tmp_path / "log", account.backup_codes[0])
+    with figures.measured("kill -9 of the helper, backup code, calls after the answer") as figure:
+        for call in calls if campaign else spread(calls, SAMPLE):
+            account.enroll()
+            used = account.backup_codes[0]
+            check_aftermath(account, used, attempt(account, used, killing(strace, call)))
+            figure.rounds += 1
+        figure.outcome = "none accepted twice, next good code works"
+
+
+@pytest.mark.timeout(1500)
+def test_helper_killed_after_a_wrong_code_came_gives_no_free_guess(
+    account: EnrolledAccount, figures: Figures, campaign: bool, strace: str, tmp_path: Path
+) -> None:
+    """A wrong code, a kill at each call from its arrival on: what shows is counted before."""
+    account.enroll()
+    _, calls = calls_of_attempt(account, strace, tmp_path / "log", account.wrong_code())
+    observed = counted = 0
+    with figures.measured("kill -9 of the helper, wrong code, calls after the answer") as figure:
+        for call in calls if campaign else spread(calls, SAMPLE):
+            account.enroll()
+            killed = attempt(account, account.wrong_code(), killing(strace, call))
+            assert account.failures() in ((1,) if killed.observed else (0, 1)), str(call)
+            observed += killed.observed
+            counted += account.failures()
+            check_next_login(account)
+            figure.rounds += 1
+        figure.outcome = f"{observed} guesses observed, {counted} counted"
