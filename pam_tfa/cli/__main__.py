@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str], terminal: Terminal) -> int:
     verb_name, rest = split_verb(arguments)
-    if not verb_name:
+    if verb_name is None:
         return _without_verb(rest, terminal)
     if verb_name == "help" and rest and rest[0] in VERBS:
         verb_name, rest = rest[0], ["--help"]

@@ -165,10 +165,10 @@ def suggestion(typed: str, known: Iterable[str]) -> str:
     return next(iter(difflib.get_close_matches(typed, list(known), n=1, cutoff=0.6)), "")
 
 
-def split_verb(arguments: Sequence[str]) -> tuple[str, list[str]]:
+def split_verb(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
     """Separate the verb from the rest, so that --config may stand before it as well as after.
 
-    Returns: the verb, empty when there is none, and all other arguments.
+    Returns: the verb, None where there is none, and all other arguments.
     """
     position = 0
     while position < len(arguments):
@@ -176,4 +176,4 @@ def split_verb(arguments: Sequence[str]) -> tuple[str, list[str]]:
         if not argument.startswith("-") or argument == "-":
             return argument, [*arguments[:position], *arguments[position + 1 :]]
         position += 2 if argument == "--config" else 1
-    return "", list(arguments)
+    return None, list(arguments)
