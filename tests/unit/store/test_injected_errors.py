@@ -51,15 +51,19 @@ def test_failing_call_leaves_the_old_or_the_new_state(
     workshop = Workshop(operation, tmp_path)
     store = workshop.fresh_store()
     calls = calls_of(operation.script, store.users_dir, trace_file=tmp_path / "trace")
-    for call, error in injections(calls, campaign):
+    pairs = injections(calls, campaign)
+    done = 0
+    for call, error in pairs:
         store = workshop.fresh_store()
         status, output = run_with(f"error={error}", call, operation.script, store.users_dir)
         assert status == 0, f"{error} at {call}: {output}"
         assert output == "done" or is_a_refusal(output), f"{error} at {call}: {output}"
         assert output == "done" or error != "EINTR", f"not tried again: {call}: {output}"
+        done += output == "done"
         seen = operation.look(store)
         allowed = [operation.after] if output == "done" else [operation.before, operation.after]
         assert seen in allowed, f"{error} at {call}: {output}, {seen}"
+    print(f"{name}: {len(pairs)} errors, {done} times done all the same, else refused")
 
 
 @pytest.mark.timeout(1200)

@@ -31,6 +31,7 @@ def test_killed_writer_leaves_the_old_or_the_new_state(
     chosen = some_of(calls, campaign)
     outcomes = [outcome_of_a_kill(operation, workshop, call) for call in chosen]
     turn = outcomes.index(operation.after)
+    print(f"{name}: killed at {len(chosen)} of {len(calls)} calls, new state from call {turn + 1}")
     assert turn > 0
     assert outcomes[:turn] == [operation.before] * turn
     assert outcomes[turn:] == [operation.after] * (len(outcomes) - turn)
