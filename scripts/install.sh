@@ -107,7 +107,6 @@ fetch_dependencies() {
 make_release() {
     say "Building the private environment $RELEASE"
     mkdir -p "$PREFIX/releases"
-    trap discard_release EXIT
     "$PYTHON" -m venv --without-pip "$RELEASE"
     pip --python "$RELEASE/bin/python3" install --root-user-action=ignore --no-index --no-deps "$WHEELS"/*.whl
     "$RELEASE/bin/python3" -I -m pam_tfa.locale.compile
@@ -116,9 +115,14 @@ make_release() {
     install -m 0644 etc/config.toml "$RELEASE/share/config.toml"
 }
 
-discard_release() {
-    if [[ $(readlink "$PREFIX/current" 2>/dev/null) != "releases/$RELEASE_NAME" ]]; then
+# At the end, whatever it is.
+finish() {
+    local status=$?
+    # Root built here; the next "make lint" may be the owner's.
+    chown -R --reference="$CHECKOUT" "$BUILD"
+    if [[ $status -ne 0 && $(readlink "$PREFIX/current") != "releases/$RELEASE_NAME" ]]; then
         rm -rf "$RELEASE"
+        rmdir "$PREFIX/releases" "$PREFIX" 2>/dev/null || true
         echo "install: it failed; what was installed before is as it was." >&2
     fi
 }
@@ -186,11 +190,6 @@ put_into_use() {
     say "Installed $module_directory/pam_tfa.so and $COMMAND_LINK"
 }
 
-# Root built here; the next "make lint" may be the owner's.
-return_build_directory() {
-    chown -R --reference="$CHECKOUT" "$BUILD"
-}
-
 report() {
     say
     say "pam_tfa is installed, and no PAM service uses it yet. Next:"
@@ -203,6 +202,8 @@ main() {
     check_requirements
     clean_environment
     scripts/packages.sh build
+    mkdir -p "$BUILD"
+    trap finish EXIT
     make_build_environment
     fetch_dependencies
     make_release
@@ -211,7 +212,6 @@ main() {
     install_configuration
     "$RELEASE/bin/pam-tfa" init
     put_into_use
-    return_build_directory
     report
 }
 
