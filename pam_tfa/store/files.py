@@ -16,7 +16,11 @@ from pam_tfa.core.errors import (
 )
 from pam_tfa.core.suspension import NOT_SUSPENDED, Suspension, decode_suspension
 from pam_tfa.store.creation import create_file, sync_directory
-from pam_tfa.store.directory import PRIVATE_DIRECTORY_MODE, open_trusted_directory
+from pam_tfa.store.directory import (
+    PRIVATE_DIRECTORY_MODE,
+    NotThereError,
+    open_trusted_directory,
+)
 from pam_tfa.store.locks import LOCK_FILE_NAME, take_directory_lock
 from pam_tfa.store.names import is_record_file_name, record_file_name
 from pam_tfa.store.record_file import RecordFile, open_record_file
@@ -71,7 +75,7 @@ class FileStore:
             trusted_uid: owns the files, beside root.
             lock_wait_s: how long to wait for an account's lock, in seconds.
         """
-        self.users_dir = os.fspath(users_dir).rstrip("/") or "/"
+        self.users_dir = users_dir.rstrip("/")
         self._trusted_uid = trusted_uid
         self._lock_wait_s = lock_wait_s
 
@@ -183,22 +187,27 @@ class FileStore:
 
     def _make_directories(self) -> None:
         """Make what is missing of the path, each in a directory that is trusted."""
-        parent, made = "/", "/"
-        for component in filter(None, self.users_dir.split("/")):
-            made = f"{parent.rstrip('/')}/{component}"
-            parent_fd = open_trusted_directory(parent, self._trusted_uid)
+        while True:
             try:
-                retry_interrupted(os.mkdir, component, PRIVATE_DIRECTORY_MODE, dir_fd=parent_fd)
-                # The umask is the caller's, and may be anything.
-                retry_interrupted(os.chmod, component, PRIVATE_DIRECTORY_MODE, dir_fd=parent_fd)
-                sync_directory(parent_fd, made)
-            except FileExistsError:
-                pass
-            except OSError as error:
-                raise NotDurableError(made, reason_of(error)) from error
-            finally:
-                close_descriptor(parent_fd)
-            parent = made
+                close_descriptor(open_trusted_directory(self.users_dir, self._trusted_uid))
+                return
+            except NotThereError as missing:
+                self._make_directory(missing.path)
+
+    def _make_directory(self, path: str) -> None:
+        parent, _, name = path.rpartition("/")
+        parent_fd = open_trusted_directory(parent or "/", self._trusted_uid)
+        try:
+            retry_interrupted(os.mkdir, name, PRIVATE_DIRECTORY_MODE, dir_fd=parent_fd)
+            # The umask is the caller's, and may be anything.
+            retry_interrupted(os.chmod, name, PRIVATE_DIRECTORY_MODE, dir_fd=parent_fd)
+            sync_directory(parent_fd, path)
+        except FileExistsError:
+            pass  # another installation made it meanwhile
+        except OSError as error:
+            raise NotDurableError(path, reason_of(error)) from error
+        finally:
+            close_descriptor(parent_fd)
 
     def _create(self, directory_fd: int, file_name: str, content: bytes) -> None:
         create_file(directory_fd, file_name, f"{self.users_dir}/{file_name}", content)

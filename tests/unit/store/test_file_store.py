@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pam_tfa.core.errors import RecordDamagedError, RecordFormatError
+from pam_tfa.core.errors import RecordDamagedError, RecordFormatError, StoreUnavailableError
 from pam_tfa.core.state import State
 from pam_tfa.core.suspension import NOT_SUSPENDED, WITHOUT_END_S, Suspension
 from pam_tfa.store.files import Enrolled, FileStore, NotEnrolled
@@ -151,6 +151,25 @@ def test_missing_directories_above_are_made(tmp_path: Path) -> None:
     store.initialize()
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700
     assert store.load("alice") is None
+
+
+def test_store_may_lie_behind_a_link_of_root(tmp_path: Path) -> None:
+    """/var on another disk is initialised and used like any other."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "var").symlink_to("disk")
+    store = FileStore(str(tmp_path / "var" / "lib" / "users"))
+    store.initialize()
+    enroll(store, "alice")
+    assert (tmp_path / "disk" / "lib" / "users" / "alice.json").exists()
+
+
+@pytest.mark.parametrize("path", ["users", "../users", "", "/tmp/../users"])
+def test_store_at_a_path_that_is_not_plain_is_refused(path: str) -> None:
+    """Where a store lies does not depend on where its user stands; nothing is made."""
+    with pytest.raises(StoreUnavailableError, match="absolute path"):
+        FileStore(path).initialize()
+    with pytest.raises(StoreUnavailableError, match="absolute path"):
+        FileStore(path).suspension_of("alice")
 
 
 @pytest.mark.parametrize(
