@@ -1,26 +1,59 @@
-"""One answer tried against an account's record, outside a login; durable before it is told."""
+"""One answer tried against an account's record: read, decide, write durably, and only then tell.
+
+Logins come here, and whoever else has to know that somebody holds a current code.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from pam_tfa.core.answers import Answer, BackupAnswer, parse_answer
-from pam_tfa.core.attempt import Decision, decide_attempt
+from pam_tfa.core.answers import BackupAnswer, parse_answer
+from pam_tfa.core.attempt import Decision, Malformed, decide_attempt
 from pam_tfa.core.backup_codes import hash_backup_code
+from pam_tfa.core.errors import StoreBusyError
 from pam_tfa.core.records import Record, associated_data
 from pam_tfa.core.recovery import state_after_damage
 
 if TYPE_CHECKING:
+    from pam_tfa.core.state import State
     from pam_tfa.store.files import FileStore
     from pam_tfa.store.sealing import SealKeyring
+
+# How often a backup code is hashed again because its set was renewed meanwhile.
+MAX_HASHINGS = 3
 
 
 class NotEnrolledError(Exception):
     """The account has no record (any more)."""
 
 
+class _HashedAnswer(NamedTuple):
+    """A backup code's digest under one set's salt."""
+
+    salt: bytes
+    digest: bytes
+
+    def __repr__(self) -> str:
+        return "_HashedAnswer(...)"
+
+
+class _NeedsHash(NamedTuple):
+    """The answer is a backup code that must be hashed under this salt, outside the lock."""
+
+    normalized: bytes
+    salt: bytes
+
+    def __repr__(self) -> str:
+        return "_NeedsHash(...)"
+
+
 def try_answer(
-    store: FileStore, keyring: SealKeyring, account_name: str, answer: bytes, now_s: int
+    store: FileStore,
+    keyring: SealKeyring,
+    account_name: str,
+    answer: bytes,
+    now_s: int,
+    uid: int | None = None,
 ) -> Decision:
     """Decide on an answer and save what it leaves behind.
 
@@ -30,31 +63,28 @@ def try_answer(
         account_name: as NSS has it.
         answer: as typed.
         now_s: Unix seconds.
+        uid: the account's, which the record must have; None where it has none any more.
 
     Returns: the decision, whose state is durable.
     Raises: NotEnrolledError, and PamTfaError as FileStore and SealKeyring do.
     """
-    stored = store.load(account_name)
-    if stored is None:
-        raise NotEnrolledError
-    parsed = parse_answer(answer, _digits(stored.record))
-    # 10 ms of scrypt stay outside the lock; a set that was renewed meanwhile has another salt.
-    digest = _digest(parsed, stored.record)
-    with store.transaction(account_name) as transaction:
-        current = transaction.load()
-        if current is None:
-            raise NotEnrolledError
-        record, state = current.record, current.state
-        if current.damaged:
-            state = state_after_damage(state, record, now_s)
-        if record.backup_codes.salt != stored.record.backup_codes.salt:
-            digest = _digest(parsed, record)
-        secrets = unseal_secrets(record, keyring)
-        decision = decide_attempt(record, secrets, state, parsed, digest, now_s)
-        left_behind = getattr(decision, "state", None)
-        if left_behind is not None:
-            transaction.save_state(left_behind)
-    return decision
+    hashed: _HashedAnswer | None = None
+    for _ in range(MAX_HASHINGS + 1):
+        with store.transaction(account_name, uid) as transaction:
+            stored = transaction.load()
+            if stored is None:
+                raise NotEnrolledError
+            record, state = stored.record, stored.state
+            if stored.damaged:
+                state = state_after_damage(state, record, now_s)
+            decision = _decide(record, keyring, state, answer, hashed, now_s)
+            if not isinstance(decision, _NeedsHash):
+                if not isinstance(decision, Malformed) and decision.state is not None:
+                    transaction.save_state(decision.state)
+                return decision
+        # 10 ms of scrypt, while nobody else waits for the lock.
+        hashed = _HashedAnswer(decision.salt, hash_backup_code(decision.normalized, decision.salt))
+    raise StoreBusyError(store.users_dir, "the backup codes kept changing")
 
 
 def unseal_secrets(record: Record, keyring: SealKeyring) -> tuple[bytes, ...]:
@@ -71,11 +101,19 @@ def unseal_secrets(record: Record, keyring: SealKeyring) -> tuple[bytes, ...]:
     )
 
 
-def _digits(record: Record) -> set[int]:
-    return {each.otp.digits for each in record.authenticators}
-
-
-def _digest(answer: Answer, record: Record) -> bytes | None:
-    if isinstance(answer, BackupAnswer):
-        return hash_backup_code(answer.normalized, record.backup_codes.salt)
-    return None
+def _decide(
+    record: Record,
+    keyring: SealKeyring,
+    state: State,
+    answer: bytes,
+    hashed: _HashedAnswer | None,
+    now_s: int,
+) -> Decision | _NeedsHash:
+    """Decide, unless a hash is missing that takes too long to be made under the lock."""
+    secrets = unseal_secrets(record, keyring)
+    parsed = parse_answer(answer, {each.otp.digits for each in record.authenticators})
+    salt = record.backup_codes.salt
+    if isinstance(parsed, BackupAnswer) and (hashed is None or hashed.salt != salt):
+        return _NeedsHash(parsed.normalized, salt)
+    digest = hashed.digest if hashed is not None else None
+    return decide_attempt(record, secrets, state, parsed, digest, now_s)

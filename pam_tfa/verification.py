@@ -1,14 +1,11 @@
-"""What follows the answer: read, decide, write durably, and only then say how it came out.
-
-The helper imports this while the user types; nothing here runs before there is an answer.
-"""
+"""What follows the answer at a login. The helper imports this while the user types."""
 
 from __future__ import annotations
 
 import syslog
-from typing import TYPE_CHECKING, NamedTuple, assert_never
+from typing import TYPE_CHECKING, assert_never
 
-from pam_tfa.core.answers import BackupAnswer, parse_answer
+from pam_tfa.attempts import NotEnrolledError, try_answer
 from pam_tfa.core.attempt import (
     Accepted,
     BackupAccepted,
@@ -16,42 +13,13 @@ from pam_tfa.core.attempt import (
     Locked,
     Malformed,
     Refused,
-    decide_attempt,
 )
-from pam_tfa.core.backup_codes import hash_backup_code
-from pam_tfa.core.records import Record, associated_data
-from pam_tfa.core.recovery import state_after_damage
 from pam_tfa.dialogue import Outcome, refused
 from pam_tfa.locale import login as text
 
 if TYPE_CHECKING:
     from pam_tfa.config import Config
     from pam_tfa.dialogue import Account, Answer, System
-    from pam_tfa.store.files import FileStore
-    from pam_tfa.store.sealing import SealKeyring
-
-# How often a backup code is hashed again because its set was renewed meanwhile.
-MAX_HASHINGS = 3
-
-
-class _HashedAnswer(NamedTuple):
-    """A backup code's digest under one set's salt."""
-
-    salt: bytes
-    digest: bytes
-
-    def __repr__(self) -> str:
-        return "_HashedAnswer(...)"
-
-
-class _NeedsHash(NamedTuple):
-    """The answer is a backup code that must be hashed under this salt, outside the lock."""
-
-    normalized: bytes
-    salt: bytes
-
-    def __repr__(self) -> str:
-        return "_NeedsHash(...)"
 
 
 def verify(account: Account, answer: Answer, config: Config, system: System) -> Outcome:
@@ -62,54 +30,14 @@ def verify(account: Account, answer: Answer, config: Config, system: System) -> 
     """
     if answer.unusable is not None:
         return refused(f"not_a_code:{answer.unusable}")
-    store = system.open_store(config)
-    keyring = system.load_keyring(config)
-    hashed: _HashedAnswer | None = None
-    for _ in range(MAX_HASHINGS + 1):
-        step = _attempt(account, answer.text, hashed, store, keyring, system.now_s())
-        if not isinstance(step, _NeedsHash):
-            return step
-        hashed = _HashedAnswer(step.salt, hash_backup_code(step.normalized, step.salt))
-    return refused("backup_codes_kept_changing")
-
-
-def _attempt(
-    account: Account,
-    answer: bytes,
-    hashed: _HashedAnswer | None,
-    store: FileStore,
-    keyring: SealKeyring,
-    now_s: int,
-) -> Outcome | _NeedsHash:
-    """Evaluate under the account's lock, unless a hash is missing that takes too long for it."""
-    with store.transaction(account.name, account.uid) as transaction:
-        stored = transaction.load()
-        if stored is None:
-            return refused("not_enrolled_any_more")
-        record = stored.record
-        secrets = _unseal(record, keyring)
-        parsed = parse_answer(answer, {each.otp.digits for each in record.authenticators})
-        salt = record.backup_codes.salt
-        if isinstance(parsed, BackupAnswer) and (hashed is None or hashed.salt != salt):
-            return _NeedsHash(parsed.normalized, salt)
-        state = stored.state
-        if stored.damaged:
-            state = state_after_damage(state, record, now_s)
-        digest = hashed.digest if hashed is not None else None
-        decision = decide_attempt(record, secrets, state, parsed, digest, now_s)
-        if not isinstance(decision, Malformed) and decision.state is not None:
-            transaction.save_state(decision.state)
-    return _outcome(decision)
-
-
-def _unseal(record: Record, keyring: SealKeyring) -> tuple[bytes, ...]:
-    return tuple(
-        keyring.unseal(
-            each.sealed_secret,
-            associated_data(record.account_name, record.uid, each.authenticator_id),
+    store, keyring = system.open_store(config), system.load_keyring(config)
+    try:
+        decision = try_answer(
+            store, keyring, account.name, answer.text, system.now_s(), account.uid
         )
-        for each in record.authenticators
-    )
+    except NotEnrolledError:
+        return refused("not_enrolled_any_more")
+    return _outcome(decision)
 
 
 def _outcome(decision: Decision) -> Outcome:

@@ -114,7 +114,10 @@ def run_login(
 
 def _prepare(slot_fd: int) -> None:
     """Import what the answer needs; then let the next helper start."""
-    import pam_tfa.verification  # noqa: F401 - the import is the work
+    # The imports are the work.
+    import pam_tfa.store.sealing
+    import pam_tfa.store.stored
+    import pam_tfa.verification  # noqa: F401
 
     try:  # noqa: SIM105 - contextlib is an import more before the prompt
         os.close(slot_fd)
