@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from pam_tfa.core.attempt import Locked, Malformed, Refused
     from pam_tfa.core.otp_parameters import OtpParameters
 
@@ -89,5 +88,4 @@ class Saved(NamedTuple):
 
 Step = AskCurrentCode | ShowKey | AskFirstCode | ShowBackupCodes | Saved
 EnrollmentOutcome = Enrolled | NotConfirmed | NotProven | AlreadyEnrolled | ChangedMeanwhile
-if TYPE_CHECKING:
-    Flow = Generator[Step, bytes | None, EnrollmentOutcome]
+Flow = Generator[Step, bytes | None, EnrollmentOutcome]

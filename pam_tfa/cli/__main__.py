@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 OVERVIEW: Final = N_(
     "Usage: pam-tfa VERB [USER] [options]\n"
     "\n"
-    "Two-factor authentication for logins: after the password a one-time code is asked for."
+    "Two-factor authentication for logins: a one-time code after the password."
 )
 OVERVIEW_END: Final = N_(
     "`pam-tfa VERB --help` explains a verb, with examples.\n"

@@ -77,7 +77,7 @@ class Parser(argparse.ArgumentParser):
             "--config",
             metavar="PATH",
             needs=_("the path of a configuration file"),
-            explanation=_("another configuration file than /etc/pam-tfa/config.toml"),
+            explanation=_("use this configuration file"),
         )
         self.add_flag("--json", _("answer in JSON, for programs"))
         self.operands = self.add_argument_group(_("Arguments"))

@@ -122,22 +122,22 @@ def _make_flow(
 
 VERB: Final = Verb(
     name="enroll",
-    usage=N_("[USER] [options]"),
+    usage="[USER] [options]",
     description=N_(
-        "Set up two-factor authentication for an account: makes a secret, shows it as a QR code\n"
-        "and as text, asks for a first code from the app, and then shows the backup codes.\n"
-        "Nothing is stored before the first code was right. From then on every login that asks\n"
-        "for a code wants one from the app, or one of the backup codes.\n"
-        "Over a live enrolment a current code of it is asked for first; --replace needs none."
+        "Set up two-factor authentication for an account: makes a secret, shows it as a\n"
+        "QR code and as text, asks for a first code from the app, and then shows the\n"
+        "backup codes. Nothing is stored before the first code was right.\n"
+        "Over a live enrolment a current code of it is asked for first; --replace needs\n"
+        "none. A new enrolment ends a suspension."
     ),
     examples=N_(
         "Examples:\n"
         "  sudo pam-tfa enroll alice\n"
-        "  sudo pam-tfa enroll alice --replace        alice has a new phone and no code\n"
-        "  sudo pam-tfa enroll alice --no-confirm --json > alice.json\n"
+        "  sudo pam-tfa enroll alice --replace     (she has a new phone and no code)\n"
+        "  (umask 077; sudo pam-tfa enroll alice --no-confirm --json > alice.json)\n"
         "\n"
-        "What next: alice logs in with her password and a code. If she loses her phone, a backup\n"
-        "code gets her in, or `sudo pam-tfa disable alice` suspends the second factor."
+        "What next: alice logs in with her password and a code. Without her phone a\n"
+        "backup code gets her in, or `sudo pam-tfa disable alice` asks her for none."
     ),
     user="optional",
     add_options=_add_options,

@@ -22,6 +22,7 @@ GAP: Final = 2
 NARROWEST_COLUMN: Final = 30
 KEY_GROUP: Final = 4
 KEY_GROUPS_A_LINE: Final = 4
+TEXT_WIDTH: Final = 78
 
 
 def key_lines(
@@ -45,13 +46,13 @@ def key_lines(
     modules = make_modules(key.otpauth_uri) if wanted != "none" else []
     form, obstacle = _choose_form(terminal, modules, wanted)
     if form is None:
-        return [*head, *_explanation(key, 78, confirms=confirms, scan=False), *obstacle]
+        return [*head, *_explanation(key, TEXT_WIDTH, confirms=confirms, scan=False), *obstacle]
     draw = draw_half_blocks if form == "utf8" else draw_ascii
     picture = draw(modules, terminal.ink())
     size = terminal.size()
     space = size.columns - size_of(modules, form)[0] - GAP if size is not None else 0
     if space < NARROWEST_COLUMN:
-        return [*head, *_explanation(key, 78, confirms=confirms, scan=True), "", *picture]
+        return [*head, *_explanation(key, TEXT_WIDTH, confirms=confirms, scan=True), "", *picture]
     beside = ["", *_explanation(key, space - 1, confirms=confirms, scan=True)]
     blank = " " * size_of(modules, form)[0]
     rows = zip_longest(picture, beside, fillvalue=None)
@@ -123,7 +124,7 @@ def first_code_hint(step: AskFirstCode, digits: int) -> list[str]:
                 "That code is wrong: is it this host's entry in the app, and is the phone's clock "
                 "right? Here it is {now}."
             ).format(now=time.strftime("%H:%M:%S %Z"))
-    return [f"{text} {left}"]
+    return textwrap.wrap(f"{text} {left}", TEXT_WIDTH)
 
 
 def _clock_hint(ahead_s: int) -> str:
@@ -154,7 +155,7 @@ def write_codes(terminal: Terminal, codes: tuple[str, ...]) -> None:
                 "Print them or put them into a password manager, and not on the phone alone: "
                 "they are never shown again. `pam-tfa backup-codes` makes a new set."
             ),
-            78,
+            TEXT_WIDTH,
         ),
     )
 

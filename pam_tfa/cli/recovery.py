@@ -134,18 +134,18 @@ def _backup_codes(context: Context, arguments: Namespace) -> int:
 
 RESET: Final = Verb(
     name="reset",
-    usage=N_("USER"),
+    usage="USER",
     description=N_(
-        "Remove an account's second factor: secret and backup codes. Also removes a record that\n"
-        "is damaged. What the next login sees depends on `unenrolled` in the configuration; the\n"
-        "command says it."
+        "Remove an account's second factor: secret and backup codes. Also removes a\n"
+        "record that is damaged. What the next login sees depends on `unenrolled` in the\n"
+        "configuration; the command says it."
     ),
     examples=N_(
         "Examples:\n"
         "  sudo pam-tfa reset alice\n"
         "\n"
-        "What next: `sudo pam-tfa enroll alice` makes a new secret. To let alice in for a while\n"
-        "and keep her secret, use `sudo pam-tfa disable alice --until 1d` instead."
+        "What next: `sudo pam-tfa enroll alice` makes a new secret. To let alice in for\n"
+        "a while and keep her secret, use `sudo pam-tfa disable alice --until 1d`."
     ),
     user="required",
     add_options=no_options,
@@ -154,18 +154,19 @@ RESET: Final = Verb(
 
 UNLOCK: Final = Verb(
     name="unlock",
-    usage=N_("USER [--reset-clock]"),
+    usage="USER [--reset-clock]",
     description=N_(
         "Clear the counts of wrong codes, so that codes are looked at again at once.\n"
-        "After this host's clock ran ahead, codes can be refused as already used until that time\n"
-        "has come; --reset-clock mends it."
+        "After this host's clock ran ahead, codes can be refused as already used until\n"
+        "that time has come; --reset-clock mends it."
     ),
     examples=N_(
         "Examples:\n"
         "  sudo pam-tfa unlock alice\n"
         "  sudo pam-tfa unlock alice --reset-clock\n"
         "\n"
-        "What next: alice logs in with the next code. `sudo pam-tfa status alice` shows counts."
+        "What next: alice logs in with the next code; `sudo pam-tfa status alice` shows\n"
+        "the counts."
     ),
     user="required",
     add_options=_add_unlock_options,
@@ -174,16 +175,17 @@ UNLOCK: Final = Verb(
 
 BACKUP_CODES: Final = Verb(
     name="backup-codes",
-    usage=N_("[USER]"),
+    usage="[USER]",
     description=N_(
-        "Make a new set of ten backup codes and show it once. The old set no longer works; the\n"
-        "secret in the app stays."
+        "Make a new set of ten backup codes and show it once. The old set no longer\n"
+        "works; the secret in the app stays."
     ),
     examples=N_(
         "Examples:\n"
         "  sudo pam-tfa backup-codes alice\n"
         "\n"
-        "What next: each code lets alice in once, at the same prompt as a code from the app."
+        "What next: each code lets alice in once, at the same prompt as a code from the\n"
+        "app."
     ),
     user="optional",
     add_options=no_options,

@@ -78,9 +78,9 @@ INIT: Final = Verb(
     name="init",
     usage="",
     description=N_(
-        "Make the store of records and the sealing key, as far as they are missing; changes\n"
-        "nothing that is there. Refuses to make a key while there are records, because a new key\n"
-        "could not open them."
+        "Make the store of records and the sealing key, as far as they are missing;\n"
+        "changes nothing that is there. Refuses to make a key while there are records,\n"
+        "because a new key could not open them."
     ),
     examples=N_(
         "Examples:\n"

@@ -109,18 +109,19 @@ def _read_all(context: Context) -> tuple[list[AccountStatus], list[RecordDamaged
 
 STATUS: Final = Verb(
     name="status",
-    usage=N_("[USER]"),
+    usage="[USER]",
     description=N_(
-        "Show whether an account is enrolled, its devices, how many backup codes are left, wrong\n"
-        "codes, and until when it is locked or suspended. Never shows a secret."
+        "Show whether an account is enrolled, its devices, how many backup codes are\n"
+        "left, wrong codes, and until when it is locked or suspended. Never shows a\n"
+        "secret."
     ),
     examples=N_(
         "Examples:\n"
         "  sudo pam-tfa status alice\n"
         "  sudo pam-tfa status alice --json\n"
         "\n"
-        "An account that is not enrolled is an answer too: exit status 0. One that does not\n"
-        "exist is 1, a record that is damaged 4."
+        "That an account is not enrolled is an answer too: exit status 0. An account that\n"
+        "does not exist is 1, a record that is damaged 4."
     ),
     user="optional",
     add_options=no_options,
@@ -131,8 +132,8 @@ LIST: Final = Verb(
     name="list",
     usage="",
     description=N_(
-        "List all enrolled accounts, one a line. A damaged record is reported on standard error\n"
-        "and does not end the list."
+        "List all enrolled accounts, one a line. A damaged record is reported on standard\n"
+        "error and does not end the list."
     ),
     examples=N_(
         "Examples:\n"

@@ -92,11 +92,11 @@ def _enable(context: Context, arguments: Namespace) -> int:
 
 DISABLE: Final = Verb(
     name="disable",
-    usage=N_("USER [--until DATE|DURATION] [--reason TEXT]"),
+    usage="USER [--until DATE|DURATION] [--reason TEXT]",
     description=N_(
-        "Suspend the second factor of an account: its logins ask for no code until then, or until\n"
-        "`enable`. The secret stays, so that the phone works again afterwards.\n"
-        "A date is local time and means its beginning; a duration is made of m, h, d and w."
+        "Suspend the second factor of an account: its logins ask for no code until then,\n"
+        "or until `enable`. The secret stays, so that the phone works again afterwards.\n"
+        "A date is local time and means its beginning; a duration is made of m, h, d, w."
     ),
     examples=N_(
         "Examples:\n"
@@ -105,7 +105,7 @@ DISABLE: Final = Verb(
         "  sudo pam-tfa disable alice\n"
         "\n"
         "What next: `sudo pam-tfa enable alice` ends it. If the phone is gone for good,\n"
-        "`sudo pam-tfa enroll alice --replace` puts a new secret in place and ends it too."
+        "`sudo pam-tfa enroll alice --replace` makes a new secret, which ends it too."
     ),
     user="optional",
     add_options=_add_disable_options,
@@ -114,13 +114,10 @@ DISABLE: Final = Verb(
 
 ENABLE: Final = Verb(
     name="enable",
-    usage=N_("USER"),
+    usage="USER",
     description=N_("End a suspension: logins of the account ask for a code again."),
     examples=N_(
-        "Examples:\n"
-        "  sudo pam-tfa enable alice\n"
-        "\n"
-        "What next: alice's next login asks for a code; `sudo pam-tfa status alice` shows it."
+        "Examples:\n  sudo pam-tfa enable alice\n\nWhat next: alice's next login asks for a code."
     ),
     user="required",
     add_options=no_options,

@@ -6,11 +6,13 @@ import io
 import os
 import sys
 from contextlib import ExitStack
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from unittest.mock import patch
 
 from pam_tfa.cli.__main__ import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ACCOUNT = "daemon"  # an account that every Linux host has
 OTHER_ACCOUNT = "bin"

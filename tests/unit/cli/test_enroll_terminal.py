@@ -61,12 +61,15 @@ class OnTerminal:
 def code_of(uri: str, at: float | None = None) -> str:
     """Make a code as the app behind a URI would."""
     otp = pyotp.parse_uri(uri)
-    return otp.at(0) if isinstance(otp, pyotp.HOTP) else otp.at(int(at or time.time()))
+    if isinstance(otp, pyotp.TOTP):
+        return otp.at(int(at or time.time()))
+    assert isinstance(otp, pyotp.HOTP)
+    return otp.at(0)
 
 
 @pytest.fixture(autouse=True)
 def _children_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A failed test ends the command that it started."""
+    """End the commands that a failed test started."""
     started: list[pexpect.spawn] = []
     spawn = pexpect.spawn
 

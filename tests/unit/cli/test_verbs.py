@@ -156,6 +156,8 @@ def _damage(record: Path, how: str) -> None:
             record.mkdir()
         case "garbage":
             record.write_bytes(os.urandom(3 * 4096))
+        case _:
+            pytest.fail(how)
 
 
 @pytest.mark.parametrize(
