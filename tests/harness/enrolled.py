@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pam_tfa.core.backup_codes import (
     BackupCodeSet,
@@ -124,20 +125,32 @@ def an_enrolled_user(
     user = user or a_user(password=password, home=home)
     otp = OtpParameters(otp_type, algorithm, digits, period_s if otp_type == "totp" else 0)
     secret = os.urandom(20)
-    backup_codes = [format_backup_code(os.urandom(10)) for _ in range(10)]
-    record = _record(user, uid if uid is not None else user.uid, secret, otp, backup_codes)
+    backup = _backup_codes()
+    record = _record(user, uid if uid is not None else user.uid, secret, otp, backup.stored)
     with a_store().transaction(user.name) as transaction:
         transaction.replace(record, initial_state((AuthenticatorState(),)))
-    return EnrolledUser(user, secret, otp, backup_codes)
+    return EnrolledUser(user, secret, otp, list(backup.codes))
+
+
+class _BackupCodes(NamedTuple):
+    codes: tuple[str, ...]
+    stored: BackupCodeSet
+
+
+@functools.cache
+def _backup_codes() -> _BackupCodes:
+    """Make one set for all users: each code takes 10 ms to hash."""
+    salt = os.urandom(16)
+    codes = tuple(format_backup_code(os.urandom(10)) for _ in range(10))
+    normalized = [normalize_backup_code(code.encode()) for code in codes]
+    digests = tuple(hash_backup_code(each, salt) for each in normalized if each is not None)
+    return _BackupCodes(codes, BackupCodeSet(salt, digests, int(time.time())))
 
 
 def _record(
-    user: User, uid: int, secret: bytes, otp: OtpParameters, backup_codes: list[str]
+    user: User, uid: int, secret: bytes, otp: OtpParameters, backup_codes: BackupCodeSet
 ) -> Record:
     now_s = int(time.time())
-    salt = os.urandom(16)
-    normalized = [normalize_backup_code(code.encode()) for code in backup_codes]
-    digests = tuple(hash_backup_code(each, salt) for each in normalized if each is not None)
     keyring = SealKeyring.load(str(SEAL_KEY))
     sealed = keyring.seal(secret, associated_data(user.name, uid, AUTHENTICATOR_ID))
     return Record(
@@ -146,5 +159,5 @@ def _record(
         revision=1,
         created_s=now_s,
         authenticators=(Authenticator(AUTHENTICATOR_ID, "phone", otp, sealed, now_s),),
-        backup_codes=BackupCodeSet(salt, digests, now_s),
+        backup_codes=backup_codes,
     )
