@@ -20,11 +20,11 @@ from pam_tfa.store.slots import (
 )
 from pam_tfa.store.system_calls import (
     close_descriptor,
+    overwrite_at,
     read_at,
     reason_of,
     retry_interrupted,
     status_of,
-    write_at,
 )
 
 BLOCK_BYTES = SLOT_BYTES
@@ -82,7 +82,7 @@ class RecordFile:
         following = next_slot(current, payload)
         offset = self._slots_offset + following.place * SLOT_BYTES
         try:
-            write_at(self._fd, encode_slot(following), offset)
+            overwrite_at(self._fd, encode_slot(following), offset)
             os.fdatasync(self._fd)
         except OSError as error:
             raise NotDurableError(self.path, reason_of(error)) from error

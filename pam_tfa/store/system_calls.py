@@ -72,27 +72,25 @@ def read_at(descriptor: int, size: int, offset: int) -> bytes:
 
 
 def write_at(descriptor: int, content: bytes, offset: int) -> None:
-    """Write all of `content` at `offset`, inside the file as it is, in one call.
+    """Write all of `content` at `offset` in one call.
 
     A short count is an error, not a reason to go on: it means that the disk has just failed or
     filled up, and what is half written must not be believed.
 
     Raises: OSError.
     """
-    if _is_beyond_limit(offset + len(content)):
-        write_mapped(descriptor, content, offset)
-        return
     written = os.pwrite(descriptor, content, offset)
     if written != len(content):
         raise OSError(errno.EIO, f"only {written} of {len(content)} bytes were written")
 
 
-def write_mapped(descriptor: int, content: bytes, offset: int) -> None:
-    """Write inside a file through memory, where RLIMIT_FSIZE does not count.
+def overwrite_at(descriptor: int, content: bytes, offset: int) -> None:
+    """Write inside a file as it is, under whatever RLIMIT_FSIZE.
 
     Whoever starts su chooses that limit (ulimit -f 0), and root can't raise it without
     CAP_SYS_RESOURCE, as in most containers: nobody would get in there, or a write would be cut
-    in its middle. Not the ordinary way, because a kill can cut this one too.
+    in its middle. It doesn't count for memory; which is not the ordinary way, because a kill can
+    cut a copy to memory in its middle, but not a write of one page.
 
     Args:
         descriptor: open for reading and writing.
@@ -101,19 +99,16 @@ def write_mapped(descriptor: int, content: bytes, offset: int) -> None:
 
     Raises: OSError.
     """
-    import mmap
-
-    with mmap.mmap(descriptor, len(content), offset=offset) as page:
-        page[:] = content
-        page.flush()
-
-
-def _is_beyond_limit(end: int) -> bool:
-    """Say whether RLIMIT_FSIZE keeps a write from ending at `end` bytes."""
+    import mmap  # not before the prompt
     import resource
 
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
-    return limit != resource.RLIM_INFINITY and end > limit
+    if limit == resource.RLIM_INFINITY or offset + len(content) <= limit:
+        write_at(descriptor, content, offset)
+        return
+    with mmap.mmap(descriptor, len(content), offset=offset) as page:
+        page[:] = content
+        page.flush()
 
 
 def reason_of(error: OSError) -> str:

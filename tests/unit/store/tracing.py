@@ -23,7 +23,7 @@ WRITING = frozenset(
 _CALL = re.compile(r"(?:\d+ +)?(\w+)\(")
 
 PRELUDE = f"""
-import os, pathlib
+import mmap, os, resource
 from pam_tfa.core.errors import PamTfaError
 from pam_tfa.core.state import AuthenticatorState, initial_state
 import pam_tfa.store.stored
