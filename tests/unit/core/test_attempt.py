@@ -20,14 +20,17 @@ from pam_tfa.core.errors import RecordFormatError
 from pam_tfa.core.lockout import NO_FAILURES, FailureCount
 from pam_tfa.core.state import AuthenticatorState, State, encode_state
 from tests.unit.core.builders import (
+    HOTP,
     LONG_HOTP,
     LONG_TOTP,
     NOW_S,
     NOW_STEP,
+    TOTP,
     Account,
     a_digest,
     a_record,
     a_secret,
+    a_state,
     authenticator_states,
     is_success,
     states,
@@ -153,6 +156,25 @@ def test_secret_enrolled_twice_does_not_make_a_code_good_twice() -> None:
     account = Account(LONG_TOTP, LONG_TOTP, same_secret=True)
     assert is_success(account.enters(account.code(NOW_STEP)))
     assert not is_success(account.enters(account.code(NOW_STEP)))
+
+
+def test_same_digits_of_two_steps_are_good_once() -> None:
+    """These two steps of the secret show the same six digits: both are used up at once."""
+    account = Account(TOTP)
+    code = account.code(50448389)
+    assert account.code(50448390) == code
+    assert is_success(account.enters(code, 50448389 * 30))
+    assert reason(account.enters(code, 50448389 * 30)) == "replayed_code"
+
+
+def test_same_digits_of_two_counters_are_good_once() -> None:
+    """These two counters of the secret show the same six digits: both are used up at once."""
+    account = Account(HOTP)
+    account.state = a_state(AuthenticatorState(counter=25360))
+    code = account.code(25360)
+    assert account.code(25364) == code
+    assert is_success(account.enters(code))
+    assert reason(account.enters(code)) == "replayed_code"
 
 
 def test_success_clears_the_count_of_codes_alone() -> None:

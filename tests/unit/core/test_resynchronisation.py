@@ -83,6 +83,14 @@ def test_attempt_in_between_ends_a_resynchronisation() -> None:
         account = Account()
 
 
+def test_code_of_another_authenticator_in_between_ends_it() -> None:
+    """Its holder is in, and the two codes are no longer of consecutive attempts."""
+    account = Account(LONG_TOTP, LONG_HOTP)
+    account.enters(account.code(50, index=1))
+    assert is_success(account.enters(account.code(NOW_STEP, index=0)))
+    assert not is_success(account.enters(account.code(51, index=1)))
+
+
 def test_answer_in_between_that_is_no_code_does_not_end_it() -> None:
     """It was never an attempt."""
     account = Account()
