@@ -65,6 +65,7 @@ def test_backup_code_is_read_forgivingly(typed: bytes) -> None:
         (b"123\n456", "control_byte"),
         (b"123456\0", "control_byte"),
         (b"\t123456", "control_byte"),
+        (b"12345\x7f", "control_byte"),
         (b"correct horse", "not_a_code"),
         (b"+12345", "not_a_code"),
         (b"1e5000", "not_a_code"),
