@@ -55,6 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
                 _("pam-tfa: The output can't be written: {reason}.").format(reason=error.reason)
             )
         return UNAVAILABLE
+    except (OSError, MemoryError, ImportError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        terminal.note(
+            _("pam-tfa: Two-factor authentication is unavailable: {reason}.").format(reason=reason)
+        )
+        return UNAVAILABLE
     except KeyboardInterrupt:
         terminal.note("", _("pam-tfa: Interrupted."))
         return INTERRUPTED

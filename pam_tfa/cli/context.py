@@ -101,7 +101,7 @@ class Context:
             raise no_such_account(name)
         return account
 
-    def log(self, event: str, account_name: str, *fields: tuple[str, object]) -> None:
+    def log(self, event: str, account_name: str | None, *fields: tuple[str, object]) -> None:
         """Write one line about a change to the host's log of authentication."""
         who = (("user", account_name), ("by", own_name()), ("login_user", login_name()))
         write_event("pam-tfa", syslog.LOG_NOTICE, format_event(event, (*who, *fields)))

@@ -26,7 +26,7 @@ def _init(context: Context, arguments: Namespace) -> int:
     except SealKeyMissingError:
         made = _make_key(context)
     if made:
-        context.log("init", "", ("seal_key", config.seal_key_path))
+        context.log("init", None, ("seal_key", config.seal_key_path))
     if arguments.json:
         context.answer_json(
             {

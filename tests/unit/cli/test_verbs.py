@@ -4,6 +4,7 @@ import json
 import os
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -245,6 +246,26 @@ def test_broken_configuration_is_unavailable(place: Place) -> None:
     assert result.exit_status == 4
     assert "unenroled" in result.stderr
     assert place.snapshot() == before
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), MemoryError(), ImportError()])
+def test_failure_that_nobody_foresaw_is_unavailable(place: Place, error: Exception) -> None:
+    """One sentence and exit status 4, no traceback."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("pam_tfa.cli.context.find_account", Mock(side_effect=error))
+        result = place.run("disable", ACCOUNT)
+    assert result.exit_status == 4
+    assert result.stderr.count("\n") == 1
+
+
+def test_long_list_shows_its_progress_on_a_terminal_alone(place: Place) -> None:
+    """What is piped stays clean."""
+    enrolled(place)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("pam_tfa.cli.status.PROGRESS_EVERY", 1)
+        result = place.run("list")
+    assert result.stderr == ""
+    assert result.stdout == f"{ACCOUNT}  TOTP  10 backup codes\n"
 
 
 def test_every_change_is_logged_once_without_secrets(place: Place) -> None:
