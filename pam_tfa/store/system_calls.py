@@ -102,7 +102,7 @@ def overwrite_at(descriptor: int, content: bytes, offset: int) -> None:
     import mmap  # not before the prompt
     import resource
 
-    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    limit = retry_interrupted(resource.getrlimit, resource.RLIMIT_FSIZE)[0]
     if limit == resource.RLIM_INFINITY or offset + len(content) <= limit:
         write_at(descriptor, content, offset)
         return
