@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.campaign.enrolled_account import EnrolledAccount
 from tests.campaign.figures import Figures
 from tests.campaign.host_process import build_host
-from tests.harness.fixtures import nothing_left_behind, system_log
+from tests.harness.fixtures import no_helper_left_behind, system_log
 from tests.harness.installation import require_namespace, require_tool
 from tests.harness.pam_services import a_module_service, remove_service
 from tests.harness.users import a_user, remove_user
 
-__all__ = ["nothing_left_behind", "system_log"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["no_helper_left_behind", "system_log"]
 
 _FIGURES = pytest.StashKey[Figures]()
 

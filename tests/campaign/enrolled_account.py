@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from typing import TYPE_CHECKING
 
 from pam_tfa.core.lockout import NO_FAILURES
 from pam_tfa.core.otp_parameters import OtpParameters
@@ -17,7 +18,9 @@ from pam_tfa.store.sealing import SealKeyring
 from tests.harness.codes import code_outside, hotp
 from tests.harness.enrolled import a_store
 from tests.harness.installation import SEAL_KEY
-from tests.harness.users import User
+
+if TYPE_CHECKING:
+    from tests.harness.users import User
 
 PERIOD_S = 30
 
@@ -48,9 +51,7 @@ class EnrolledAccount:
     def enroll(self) -> None:
         """Replace whatever there is by a fresh secret and the state of a new enrolment."""
         self._secret = os.urandom(20)
-        sealed = self._keyring.seal(
-            self._secret, associated_data(self.name, self.uid, "campaign")
-        )
+        sealed = self._keyring.seal(self._secret, associated_data(self.name, self.uid, "campaign"))
         created_s = int(time.time())
         authenticator = Authenticator("campaign", "default", OtpParameters(), sealed, created_s)
         with self._store.transaction(self.name, self.uid) as transaction:

@@ -7,8 +7,10 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 HELPER = "/opt/pam-tfa/libexec/pam-tfa-helper"
 HELLO, REQUEST, PROMPT, MESSAGE, ANSWER, VERDICT = range(1, 7)

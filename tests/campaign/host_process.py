@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from tests.harness.installation import require_tool
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SOURCE = Path(__file__).with_name("waiting_host.c")
 PATIENCE_S = 60.0

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.harness.installation import CONFIG, RUN_DIR, SLOTS_DIR, USERS_DIR
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STORE_FILES = {".lock", ".store"}
 CONFIG_FILES = {"config.toml", "seal.key"}

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 _CALL = re.compile(r"^(?:\d+ +)?([a-z][a-z0-9_]*)\(")
 
@@ -41,7 +43,19 @@ def killing(strace: str, call: Call, *, follow: bool = True) -> list[str]:
     quick = ["-f", "--seccomp-bpf"] if follow else []
     inject = f"inject={call.name}:signal=KILL:when={call.number}"
     trace = f"trace={call.name}"
-    return [strace, "-qq", *quick, "-o", "/dev/null", "-e", "signal=none", "-e", trace, "-e", inject]
+    return [
+        strace,
+        "-qq",
+        *quick,
+        "-o",
+        "/dev/null",
+        "-e",
+        "signal=none",
+        "-e",
+        trace,
+        "-e",
+        inject,
+    ]
 
 
 def read_calls(log: Path) -> list[tuple[Call, str]]:

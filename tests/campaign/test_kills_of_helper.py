@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.campaign.enrolled_account import EnrolledAccount
-from tests.campaign.figures import Figures
 from tests.campaign.helper_process import HelperProcess
 from tests.campaign.leftovers import leftovers
 from tests.campaign.system_calls import Call, killing, read_calls, recording, spread
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.campaign.enrolled_account import EnrolledAccount
+    from tests.campaign.figures import Figures
 
 SAMPLE = 24
 ANSWER_READ = '"\\1\\5'  # how strace prints the beginning of an ANSWER

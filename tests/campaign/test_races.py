@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from tests.campaign.enrolled_account import EnrolledAccount
-from tests.campaign.figures import Figures
 from tests.campaign.helper_process import HelperProcess
 from tests.campaign.host_process import (
     PAM_AUTH_ERR,
@@ -18,6 +16,10 @@ from tests.campaign.host_process import (
     PAM_SUCCESS,
     HostProcess,
 )
+
+if TYPE_CHECKING:
+    from tests.campaign.enrolled_account import EnrolledAccount
+    from tests.campaign.figures import Figures
 
 Kind = Literal["totp", "backup"]
 PAM_RESULTS = {PAM_SUCCESS, PAM_AUTH_ERR, PAM_MAXTRIES, PAM_AUTHINFO_UNAVAIL}

@@ -1,0 +1,1 @@
+"""Real programs around the installed module: sshd, login, su, sudo, passwd."""
