@@ -12,9 +12,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include <security/pam_ext.h>
-
 #include "deadline.h"
+#include "log.h"
 #include "spawn.h"
 
 #ifndef PAM_TFA_HELPER
@@ -157,8 +156,8 @@ bool back_end_open_daemon(pam_handle_t *pamh, struct back_end *back_end)
     *back_end = (struct back_end){-1, -1};
     const bool is_roots = socket_is_roots(&stranger);
     if (stranger)
-        pam_syslog(pamh, LOG_ALERT, "%s or its directory is not root's alone: not used",
-                   SOCKET_PATH);
+        log_line(pamh, LOG_ALERT, "%s or its directory is not root's alone: not used",
+                 SOCKET_PATH);
     if (!is_roots)
         return false;
     back_end->socket_fd = connect_daemon();
@@ -167,7 +166,7 @@ bool back_end_open_daemon(pam_handle_t *pamh, struct back_end *back_end)
     if (peer_is_root(back_end->socket_fd) &&
         receive_hello(back_end, now_ms() + HELLO_LIMIT_MS, &reason))
         return true;
-    pam_syslog(pamh, LOG_WARNING, "the daemon behind %s %s: using the helper", SOCKET_PATH,
+    log_line(pamh, LOG_WARNING, "the daemon behind %s %s: using the helper", SOCKET_PATH,
                reason);
     back_end_close(back_end);
     return false;
@@ -233,7 +232,7 @@ bool back_end_open_helper(pam_handle_t *pamh, struct back_end *back_end, int64_t
         reason = strerrordesc_np(errno);
     else if (receive_hello(back_end, deadline_ms, &reason))
         return true;
-    pam_syslog(pamh, LOG_ERR, "the helper %s: %s", PAM_TFA_HELPER, reason);
+    log_line(pamh, LOG_ERR, "the helper %s: %s", PAM_TFA_HELPER, reason);
     back_end_close(back_end);
     return false;
 }

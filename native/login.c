@@ -6,11 +6,10 @@
 #include <sys/random.h>
 #include <syslog.h>
 
-#include <security/pam_ext.h>
-
 #include "back_end.h"
 #include "conversation.h"
 #include "deadline.h"
+#include "log.h"
 #include "wire.h"
 
 /* The one sentence of the module's own: shown where no back end could say it. */
@@ -128,7 +127,7 @@ static struct relay_result relay_prompt(struct login *login,
                                          prompt->text.length, prompt->style == 1, &answer);
     login->deadline_ms = now_ms() + ANSWER_LIMIT_MS;
     if (result.pam_result != PAM_SUCCESS)
-        pam_syslog(login->pamh, LOG_NOTICE, "no answer to the prompt: the client went away");
+        log_line(login->pamh, LOG_NOTICE, "no answer to the prompt: the client went away");
     if (result.pam_result == PAM_SUCCESS && !send_answer(login, &answer)) {
         result.pam_result = PAM_AUTHINFO_UNAVAIL;
         result.failure = "was gone when the answer came";
@@ -191,7 +190,7 @@ static struct relay_result relay_and_close(struct login *login, const char *name
     const struct relay_result result = relay(login);
 
     if (result.failure != NULL)
-        pam_syslog(login->pamh, LOG_ERR, "%s %s", name, result.failure);
+        log_line(login->pamh, LOG_ERR, "%s %s", name, result.failure);
     back_end_close(&login->back_end);
     return result;
 }
@@ -225,10 +224,10 @@ int login_run(pam_handle_t *pamh, const struct options *options, bool silent)
     if (build_request(&login, user))
         result = run_back_ends(&login);
     else
-        pam_syslog(pamh, LOG_ERR, "the request could not be built");
+        log_line(pamh, LOG_ERR, "the request could not be built");
     if (result.failure != NULL && !options->quiet)
         show(&login, unavailable_text, sizeof unavailable_text - 1, true);
     if (options->debug)
-        pam_syslog(pamh, LOG_DEBUG, "result: %s", pam_strerror(pamh, result.pam_result));
+        log_line(pamh, LOG_DEBUG, "result: %s", pam_strerror(pamh, result.pam_result));
     return result.failure != NULL && options->quiet ? PAM_AUTH_ERR : result.pam_result;
 }

@@ -3,8 +3,7 @@
 #include <string.h>
 #include <syslog.h>
 
-#include <security/pam_ext.h>
-
+#include "log.h"
 #include "wire.h"
 
 struct flag_option {
@@ -135,8 +134,8 @@ int options_parse(pam_handle_t *pamh, int argc, const char **argv, struct option
         if (!parse_flag(argv[i], options) && !parse_valued(argv[i], options, &error))
             error = advice_for(argv[i]);
         if (error != NULL) {
-            pam_syslog(pamh, LOG_ERR, "login refused: option \"%.200s\" of pam_tfa.so: %s",
-                       argv[i], error);
+            log_line(pamh, LOG_ERR, "login refused: option \"%.200s\" of pam_tfa.so: %s",
+                     argv[i], error);
             return PAM_SERVICE_ERR;
         }
     }
