@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+
 import pytest
 
 from tests.harness.enrolled import an_enrolled_user
@@ -23,12 +25,6 @@ HOSTILE = {
     "blocks every signal": ("--block-signals",),
     "is interrupted 1000 times a second": ("--signal-storm",),
     "has no standard descriptors": ("--close-standard",),
-    "has no descriptor left": ("--late", "--use-all-descriptors"),
-    "has no standard descriptor and none left": (
-        "--close-standard",
-        "--late",
-        "--use-all-descriptors",
-    ),
     "is elsewhere": ("--chdir", "/usr/share"),
     "has an open umask": ("--umask", "000"),
     "has a closed umask": ("--umask", "777"),
@@ -68,6 +64,20 @@ def test_set_uid_host_of_an_unprivileged_caller(habit: str) -> None:
     run = run_host(service, [user.name], replies, "--rounds", "2", *options, caller=a_user())
     assert run.results() == [PAM_AUTH_ERR, PAM_SUCCESS]
     assert_unchanged(run)
+
+
+@pytest.mark.parametrize("standard", [(), ("--close-standard",)])
+def test_host_without_a_free_descriptor(standard: tuple[str, ...]) -> None:
+    """Every number below the soft limit is in use; the limit is afterwards as it was."""
+    user = an_enrolled_user(otp_type="hotp")
+    service = a_module_service("nodelay")
+    for reply, wanted in ((user.wrong_code(), PAM_AUTH_ERR), (user.code(), PAM_SUCCESS)):
+        # libpam's own audit needs one.
+        limit = ("--soft-limit", f"{resource.RLIMIT_NOFILE}=64")
+        options = [*standard, *limit, "--late", "--free-descriptors", "1"]
+        run = run_host(service, [user.name], [reply], *options, caller=a_user())
+        assert run.results() == [wanted]
+        assert_unchanged(run)
 
 
 def test_host_that_forks_after_the_first_login() -> None:

@@ -4,7 +4,7 @@
  *   host SERVICE USER[,USER...] [--reply TEXT]... [--threads N] [--rounds N]
  *        [--fork] [hostile options, see hostile.c] [--late] [more of them]
  *
- * What stands behind --late happens between pam_start and pam_authenticate. Thread
+ * What stands behind --late happens with the modules loaded, before pam_authenticate. Thread
  * number T logs in user number T modulo their number; each transaction takes as many
  * of the replies as there are for each. --fork runs the last round in a child.
  */
@@ -163,6 +163,8 @@ static void run_transaction(struct transaction *transaction)
         fail("pam_start");
     memcpy(&delay_item, &delay, sizeof delay_item);
     pam_set_item(pamh, PAM_FAIL_DELAY, delay_item);
+    /* Has libpam read its files and load the modules, which it needs descriptors for. */
+    pam_acct_mgmt(pamh, 0);
     do_late(what);
     snapshot(transaction, "before");
     const double began_s = now_s();

@@ -98,27 +98,36 @@ static void close_standard(void)
         close(fd);
 }
 
-/* Leaves no descriptor free below the limit. */
-static void use_all_descriptors(void)
+/* Leaves so many descriptors free below the limit. */
+static void use_descriptors_but(int free_count)
 {
-    while (open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0)
-        ;
+    int last = -1;
+
+    for (int fd; (fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;)
+        last = fd;
+    for (; free_count > 0; free_count--)
+        close(last--);
 }
 
-/* "NUMBER=VALUE": soft and hard limit. */
-static void lower_limit(const char *value)
+/* "NUMBER=VALUE": the soft and, unless `soft_only`, the hard limit. */
+static void lower_limit(const char *value, bool soft_only)
 {
     char *end = NULL;
     const int resource = (int)strtol(value, &end, 10);
     const rlim_t wanted = strtoull(end + 1, NULL, 10);
-    const struct rlimit limit = {wanted, wanted};
+    struct rlimit limit;
 
+    require(getrlimit((__rlimit_resource_t)resource, &limit) == 0, "getrlimit");
+    limit.rlim_cur = wanted;
+    if (!soft_only)
+        limit.rlim_max = wanted;
     require(setrlimit((__rlimit_resource_t)resource, &limit) == 0, "setrlimit");
 }
 
 bool hostile_takes_value(const char *option)
 {
-    static const char *const names[] = {"--chdir", "--umask", "--locale", "--limit"};
+    static const char *const names[] = {"--chdir", "--umask", "--locale", "--limit",
+                                        "--soft-limit", "--free-descriptors"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(option, names[i]) == 0)
@@ -144,10 +153,12 @@ bool make_hostile(const char *option, const char *value)
         handle_all_signals(SIG_IGN);
     else if (strcmp(option, "--close-standard") == 0)
         close_standard();
-    else if (strcmp(option, "--use-all-descriptors") == 0)
-        use_all_descriptors();
+    else if (strcmp(option, "--free-descriptors") == 0)
+        use_descriptors_but(atoi(value));
     else if (strcmp(option, "--limit") == 0)
-        lower_limit(value);
+        lower_limit(value, false);
+    else if (strcmp(option, "--soft-limit") == 0)
+        lower_limit(value, true);
     else if (strcmp(option, "--chdir") == 0)
         require(chdir(value) == 0, value);
     else if (strcmp(option, "--umask") == 0)
