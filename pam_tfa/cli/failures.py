@@ -44,8 +44,8 @@ EXPLANATIONS: Final[tuple[tuple[type[PamTfaError], int, str, str], ...]] = (
     (
         ConfigError,
         UNAVAILABLE,
-        N_("The configuration {path} can't be used: {key_or_line} {reason}."),
-        N_("Mend the file; until then every login that needs a code is refused."),
+        N_("The configuration {path} can't be used ({key_or_line}: {reason})."),
+        N_("Mend the file; until then every login that passes the module is refused."),
     ),
     (
         RecordDamagedError,

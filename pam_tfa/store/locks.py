@@ -13,7 +13,6 @@ import fcntl
 import os
 import struct
 import time
-import zlib
 
 from pam_tfa.core.errors import StoreBusyError, StoreUnavailableError
 from pam_tfa.store.directory import file_defect, open_without_following
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LOCK_FILE_NAME = ".lock"
+LOCK_OFFSETS = 2**61 - 1
 FIRST_PAUSE_S = 0.0005
 LONGEST_PAUSE_S = 0.005  # a transaction takes 1 ms: 64 contenders are through within a second
 _FLOCK = struct.Struct("@hhqqi0q")  # struct flock with a 64-bit off_t
@@ -31,13 +31,12 @@ _TAKEN = (errno.EAGAIN, errno.EACCES)  # fcntl(2) allows both
 
 
 def lock_offset(name_bytes: bytes) -> int:
-    """Return the byte of the lock file that stands for an account, 0 to 2^62 - 1.
+    """Return the byte of the lock file that stands for an account, 0 to 2^61 - 2.
 
-    Two checksums instead of a digest, because hashlib costs the helper 3 ms; accounts that share
-    a byte merely wait for each other.
+    The name as a number, modulo a prime: names of up to seven bytes each have their own, and no
+    digest has to be imported (3 ms). Accounts that share a byte merely wait for each other.
     """
-    high = zlib.crc32(b"high:" + name_bytes) & 0x3FFFFFFF
-    return high << 32 | zlib.crc32(b"low:" + name_bytes)
+    return int.from_bytes(name_bytes, "big") % LOCK_OFFSETS
 
 
 def take_account_lock(

@@ -19,9 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
-sys.path[:0] = [str(PROJECT), str(PROJECT / "tests" / "unit")]
+sys.path.insert(0, str(PROJECT))
 
-from store.builders import a_record, a_state, an_enrolled_store  # noqa: E402 - after sys.path
+from tests.unit.store.builders import a_record, a_state, an_enrolled_store  # noqa: E402 - after sys.path
 
 SLOT = os.urandom(4096)
 ROUNDS_A_TURN = 25

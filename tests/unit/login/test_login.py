@@ -228,9 +228,8 @@ def test_missing_or_broken_seal_key_is_unavailable(machine: FakeMachine, key: by
 
 def test_another_seal_key_is_unavailable(machine: FakeMachine, tmp_path: Path) -> None:
     """The wrong key opens nothing."""
-    other = FakeMachine(tmp_path / "other") if (tmp_path / "other").mkdir() is None else None
-    assert other is not None
-    machine.config = other.config
+    (tmp_path / "other").mkdir()
+    machine.config = FakeMachine(tmp_path / "other").config
     assert run(machine, code_at(NOW_S)).verdict == "unavailable"
 
 

@@ -215,4 +215,4 @@ def test_lock_bytes_of_accounts_differ() -> None:
     """Names that resemble each other do not wait for each other."""
     offsets = {lock_offset(b"user%d" % number) for number in range(100_000)}
     assert len(offsets) == 100_000
-    assert max(offsets) < 2**62
+    assert max(offsets) < 2**61
