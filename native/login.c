@@ -142,6 +142,8 @@ static struct relay_result take_verdict(const struct login *login,
     struct relay_result result = {pam_result_of(verdict->code), NULL};
     const bool lets_in = result.pam_result == PAM_SUCCESS || result.pam_result == PAM_IGNORE;
 
+    if (verdict->code < WIRE_CODE_SUCCESS || verdict->code > WIRE_CODE_MISCONFIGURED)
+        result.failure = "gave a verdict that there is not";
     if (lets_in && memcmp(verdict->nonce, login->nonce, sizeof login->nonce) != 0) {
         result.pam_result = PAM_AUTHINFO_UNAVAIL;
         result.failure = "answered another request";
