@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
@@ -90,6 +91,12 @@ class Terminal:
     def type_keys(self, keys: str) -> None:
         """Type keys without a final return."""
         self._spawned.send(keys)
+
+    def has_new_line(self) -> bool:
+        """Read what is there without waiting; tell whether a line ended since the last prompt."""
+        with contextlib.suppress(pexpect.TIMEOUT, pexpect.EOF):
+            self._seen.append(str(self._spawned.read_nonblocking(65536, timeout=0)))
+        return self.transcript.endswith("\n")
 
     def answer(self, prompt: str, text: str) -> None:
         """Wait for a prompt and type a line."""
