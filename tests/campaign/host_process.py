@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -66,9 +67,9 @@ class HostProcess:
         self._read_until("=")
         return self.result
 
-    def kill(self) -> None:
-        """End the started process as kill -9 does."""
-        self._process.kill()
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the started process, where it still is."""
+        self._process.send_signal(number)
 
     def close(self) -> None:
         """Close its input and wait for its end."""
