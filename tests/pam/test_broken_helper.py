@@ -13,7 +13,6 @@ from tests.harness.faults import absent, replaced, replaced_by_directory, with_m
 from tests.harness.installation import helper_path
 from tests.harness.pam_client import (
     PAM_AUTH_ERR,
-    PAM_AUTHINFO_UNAVAIL,
     PAM_CONV_ERR,
     PAM_SUCCESS,
     Transaction,
@@ -27,13 +26,12 @@ from tests.harness.stand_in_helper import (
     BAD_BEFORE_PROMPT,
     stand_in,
 )
+from tests.pam.denial import assert_denied, assert_works
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.harness.fixtures import LogSinceStart
-
-UNAVAILABLE = ("error", "Two-factor login is unavailable.")
 
 
 @pytest.fixture
@@ -41,15 +39,7 @@ def user() -> Iterator[EnrolledUser]:
     """Return an enrolled user, whose next good code has to work when the fault is over."""
     user = an_enrolled_user(otp_type="hotp")
     yield user
-    done = transact(a_module_service("nodelay"), user.name, [user.code().encode()])
-    assert done.result == PAM_SUCCESS, "after the fault"
-
-
-def assert_denied(done: Transaction) -> None:
-    """Hold a login to: unavailable, the user was told, within 5 s."""
-    assert done.result == PAM_AUTHINFO_UNAVAIL
-    assert tuple(done.transcript[-1]) == UNAVAILABLE
-    assert done.seconds_after_last_answer < 5
+    assert_works(user)
 
 
 def _log_in(user: EnrolledUser, reply: str | Callable[[], bytes] | None = None) -> Transaction:
