@@ -6,10 +6,11 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from pam_tfa.core.lockout import NO_FAILURES
+from pam_tfa.core.lockout import FailureCount
 from pam_tfa.core.otp_parameters import OtpParameters
 from pam_tfa.core.records import Authenticator, Record, associated_data
 from pam_tfa.core.state import AuthenticatorState, State, initial_state
+from pam_tfa.core.suspension import WITHOUT_END_S, Suspension
 from pam_tfa.dialogue import Answer, LoginRequest, Prompt
 from pam_tfa.enrollment import make_backup_codes
 from pam_tfa.login import login
@@ -94,9 +95,30 @@ class EnrolledAccount:
         """Return how many wrong codes in a row are counted."""
         return self.state().codes.failures
 
-    def forgive(self) -> None:
-        """Clear the count, so that a long loop meets no lock."""
+    def is_enrolled(self) -> bool:
+        """Tell whether there is a record."""
+        return self._store.load(self.name, self.uid) is not None
+
+    def reset(self) -> None:
+        """Remove the record."""
         with self._store.transaction(self.name, self.uid) as transaction:
-            stored = transaction.load()
-            assert stored is not None, "the record is lost"
-            transaction.save_state(stored.state._replace(codes=NO_FAILURES, backup=NO_FAILURES))
+            transaction.remove()
+
+    def adopt(self, secret: bytes) -> None:
+        """Go on with a secret that somebody else has enrolled."""
+        self._secret = secret
+
+    def suspend(self) -> None:
+        """Suspend the account without end."""
+        suspension = Suspension(int(time.time()) - 1, WITHOUT_END_S, "")
+        self._save(self.state()._replace(suspension=suspension))
+
+    def lock(self) -> None:
+        """Make it as if a hundred wrong codes had been given in a row."""
+        count = FailureCount(100, int(time.time()))
+        self._save(self.state()._replace(codes=count))
+
+    def _save(self, state: State) -> None:
+        with self._store.transaction(self.name, self.uid) as transaction:
+            assert transaction.load() is not None, "the record is lost"
+            transaction.save_state(state)

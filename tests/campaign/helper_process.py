@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -109,10 +110,8 @@ class HelperProcess:
             time.sleep(0.001)
 
     def _send(self, message: bytes) -> None:
-        try:
+        with contextlib.suppress(ConnectionError):  # killed already; reading finds the end
             self._socket.send(message)
-        except (BrokenPipeError, ConnectionError):
-            pass  # killed already; reading finds the end
 
     def _receive(self) -> Received | None:
         if not select.select([self._socket], [], [], PATIENCE_S)[0]:

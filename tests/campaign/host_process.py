@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 from pathlib import Path
@@ -56,11 +57,9 @@ class HostProcess:
     def answer(self, text: str) -> None:
         """Type the answer to the prompt."""
         assert self._process.stdin is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):  # killed already; reading finds the end
             self._process.stdin.write(text + "\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # killed already; reading finds the end
 
     def wait_for_result(self) -> int | None:
         """Return what pam_authenticate() returned; None where the host ended before."""
@@ -75,10 +74,8 @@ class HostProcess:
         """Close its input and wait for its end."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):  # what it did not read any more
             self._process.stdin.close()
-        except BrokenPipeError:
-            pass  # what it did not read any more
         try:
             self._process.wait(PATIENCE_S)
         finally:

@@ -68,7 +68,7 @@ def check_aftermath(account: EnrolledAccount, used: str, killed: Killed) -> None
 
 
 def check_next_login(account: EnrolledAccount) -> None:
-    """The next good code works, and nothing lies about."""
+    """Expect the next good code to work, and nothing left over."""
     assert account.log_in(account.code(1)) == "success", "the next good code was refused"
     assert leftovers() == set()
 

@@ -82,7 +82,7 @@ class Terminal:
                 f"{type(error).__name__} instead of {texts}: {self.transcript + left!r}"
             ) from None
         self._seen.append(str(self._spawned.before) + str(self._spawned.after))
-        return texts[found]
+        return texts[int(found)]
 
     def type_line(self, text: str) -> None:
         """Type a line."""

@@ -188,7 +188,7 @@ def test_killing_su_right_after_a_guess_gives_no_free_guess(
             terminal.type_line(someone.wrong_code())
             wait_until(terminal.has_new_line, SOON_S, "su has taken the guess")
             kill_as(caller, terminal.pid, number)
-            wait_until(lambda: failures(someone) == guesses, SOON_S, "the guess is counted")
+            wait_for_failures(someone, guesses)
             kill_as(caller, terminal.pid, signal.SIGKILL)
             wait_until(lambda: not helpers(), SOON_S, "the helper has gone")
 
@@ -216,15 +216,15 @@ def test_keys_that_signal_the_terminals_processes_do_not_save_a_guess(
         # Not before su has read the line: the key would make the terminal forget it.
         wait_until(terminal.has_new_line, SOON_S, "su has taken the guess")
         terminal.type_keys(key)
-        wait_until(lambda: failures(someone) == 1, SOON_S, "the guess is counted")
+        wait_for_failures(someone, 1)
         kill_as(caller, terminal.pid, signal.SIGKILL)
         wait_until(lambda: not helpers(), SOON_S, "the helper has gone")
     assert_gets_in(someone, caller)
 
 
-def failures(user: EnrolledUser) -> int:
-    """Return how many wrong codes are counted."""
-    return user.state().codes.failures
+def wait_for_failures(user: EnrolledUser, count: int) -> None:
+    """Wait until so many wrong codes are counted."""
+    wait_until(lambda: user.state().codes.failures == count, SOON_S, "the guess is counted")
 
 
 def kill_as(caller: User, pid: int, number: signal.Signals) -> bool:
