@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,12 +30,19 @@ def figures(request: pytest.FixtureRequest) -> Figures:
 
 
 @pytest.fixture(scope="package")
-def account() -> Iterator[EnrolledAccount]:
-    """Return an account of its own; each round enrols it afresh."""
+def accounts() -> Iterator[list[EnrolledAccount]]:
+    """Return an account for each processor; each round enrols one afresh."""
     require_namespace()
-    user = a_user("tfa-campaign", home=True)
-    yield EnrolledAccount(user)
-    remove_user(user.name)
+    users = [a_user(f"tfa-campaign{number:03}", home=True) for number in range(os.cpu_count() or 1)]
+    yield [EnrolledAccount(user) for user in users]
+    for user in users:
+        remove_user(user.name)
+
+
+@pytest.fixture
+def account(accounts: list[EnrolledAccount]) -> EnrolledAccount:
+    """Return one of the accounts."""
+    return accounts[0]
 
 
 @pytest.fixture(scope="package")

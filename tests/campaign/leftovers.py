@@ -14,10 +14,18 @@ CONFIG_FILES = {"config.toml", "seal.key"}
 SLOT_FILES = {str(number) for number in range(8)}  # permanent; their locks are the kernel's
 
 
-def leftovers() -> set[str]:
-    """Return files that a killed process left: temporary ones, lock files, sockets."""
+def leftovers(account_name: str = "") -> set[str]:
+    """Return files that a killed process left: temporary ones, lock files, sockets.
+
+    Args:
+        account_name: of the store, look at this account's files alone; others are in use.
+    """
     return (
-        {str(path) for path in USERS_DIR.iterdir() if not _is_expected_in_store(path)}
+        {
+            str(path)
+            for path in USERS_DIR.iterdir()
+            if account_name in path.name and not _is_expected_in_store(path)
+        }
         | _others(CONFIG.parent, CONFIG_FILES)
         | _others(SLOTS_DIR, SLOT_FILES)
         | _others(RUN_DIR, {SLOTS_DIR.name})

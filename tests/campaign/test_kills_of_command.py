@@ -11,6 +11,7 @@ import pytest
 from pam_tfa.administration import end_suspension, unlock
 from tests.campaign.command_process import CommandUnderStrace, Ended, calls_that_matter
 from tests.campaign.leftovers import leftovers
+from tests.campaign.parallel import at_each_call
 from tests.campaign.system_calls import spread
 from tests.harness.enrolled import a_store
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from tests.campaign.enrolled_account import EnrolledAccount
     from tests.campaign.figures import Figures
+    from tests.campaign.system_calls import Call
 
 SAMPLE = 8
 
@@ -113,7 +115,7 @@ CASES: dict[str, tuple[tuple[str, ...], Callable[..., None], Callable[..., None]
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("name", CASES)
 def test_command_killed_at_any_call_loses_no_record_and_locks_nobody_out(
-    account: EnrolledAccount,
+    accounts: list[EnrolledAccount],
     figures: Figures,
     campaign: bool,
     strace: str,
@@ -122,17 +124,20 @@ def test_command_killed_at_any_call_loses_no_record_and_locks_nobody_out(
 ) -> None:
     """After it, and at most the same verb again, the next good code works."""
     arguments, before, after = CASES[name]
-    command = CommandUnderStrace(strace, *arguments, account.name)
-    before(account)
+
+    def round_with(account: EnrolledAccount, call: Call) -> bool:
+        before(account)
+        ended = CommandUnderStrace(strace, *arguments, account.name).run_killed(call)
+        after(account, ended)
+        assert account.log_in(account.code(1)) == "success", "the next good code was refused"
+        assert leftovers(account.name) == set()
+        return ended.answer is not None
+
+    before(accounts[0])
+    command = CommandUnderStrace(strace, *arguments, accounts[0].name)
     calls = calls_that_matter(command.record(tmp_path / "log"))
-    finished = 0
     with figures.measured(f"kill -9 of the command: {name}") as figure:
-        for call in calls if campaign else spread(calls, SAMPLE):
-            before(account)
-            ended = command.run_killed(call)
-            finished += ended.answer is not None
-            after(account, ended)
-            assert account.log_in(account.code(1)) == "success", f"{name}, {call}"
-            assert leftovers() == set(), f"{name}, {call}"
-            figure.rounds += 1
-        figure.outcome = f"record whole, code works; {finished} had answered before the kill"
+        answered = at_each_call(calls if campaign else spread(calls, SAMPLE), accounts, round_with)
+        figure.rounds = len(answered)
+        figure.outcome = f"record whole, code works; {sum(answered)} answered before the kill"
+    assert leftovers() == set()

@@ -9,6 +9,7 @@ import pytest
 
 from tests.campaign.helper_process import HelperProcess
 from tests.campaign.leftovers import leftovers
+from tests.campaign.parallel import at_each_call
 from tests.campaign.system_calls import Call, killing, read_calls, recording, spread
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from tests.campaign.enrolled_account import EnrolledAccount
     from tests.campaign.figures import Figures
 
-SAMPLE = 24
+SAMPLE = 20
 ANSWER_READ = '"\\1\\5'  # how strace prints the beginning of an ANSWER
 
 
@@ -70,60 +71,71 @@ def check_aftermath(account: EnrolledAccount, used: str, killed: Killed) -> None
 def check_next_login(account: EnrolledAccount) -> None:
     """Expect the next good code to work, and nothing left over."""
     assert account.log_in(account.code(1)) == "success", "the next good code was refused"
-    assert leftovers() == set()
+    assert leftovers(account.name) == set()
 
 
 @pytest.mark.timeout(1500)
 def test_helper_killed_at_any_call_never_accepts_a_code_twice_nor_locks_out(
-    account: EnrolledAccount, figures: Figures, campaign: bool, strace: str, tmp_path: Path
+    accounts: list[EnrolledAccount], figures: Figures, campaign: bool, strace: str, tmp_path: Path
 ) -> None:
     """A good TOTP code, a kill at each call of the whole process."""
-    account.enroll()
-    calls, _ = calls_of_attempt(account, strace, tmp_path / "log", account.code())
-    chosen = calls if campaign else spread(calls, SAMPLE)
-    successes = 0
+
+    def round_with(account: EnrolledAccount, call: Call) -> bool:
+        account.enroll()
+        used = account.code()
+        killed = attempt(account, used, killing(strace, call))
+        check_aftermath(account, used, killed)
+        return killed.verdict == "success"
+
+    accounts[0].enroll()
+    calls, _ = calls_of_attempt(accounts[0], strace, tmp_path / "log", accounts[0].code())
     with figures.measured("kill -9 of the helper, TOTP code, every call") as figure:
-        for call in chosen:
-            account.enroll()
-            used = account.code()
-            killed = attempt(account, used, killing(strace, call))
-            successes += killed.verdict == "success"
-            check_aftermath(account, used, killed)
-            figure.rounds += 1
-        figure.outcome = f"none accepted twice; {successes} let in before the kill"
+        let_in = at_each_call(calls if campaign else spread(calls, SAMPLE), accounts, round_with)
+        figure.rounds = len(let_in)
+        figure.outcome = f"none accepted twice; {sum(let_in)} let in before the kill"
+    assert leftovers() == set()
 
 
 @pytest.mark.timeout(1500)
 def test_helper_killed_after_a_backup_code_came_never_accepts_it_twice(
-    account: EnrolledAccount, figures: Figures, campaign: bool, strace: str, tmp_path: Path
+    accounts: list[EnrolledAccount], figures: Figures, campaign: bool, strace: str, tmp_path: Path
 ) -> None:
     """A good backup code, a kill at each call from its arrival on."""
-    account.enroll()
-    _, calls = calls_of_attempt(account, strace, tmp_path / "log", account.backup_codes[0])
-    with figures.measured("kill -9 of the helper, backup code, calls after the answer") as figure:
-        for call in calls if campaign else spread(calls, SAMPLE):
-            account.enroll()
-            used = account.backup_codes[0]
-            check_aftermath(account, used, attempt(account, used, killing(strace, call)))
-            figure.rounds += 1
-        figure.outcome = "none accepted twice, next good code works"
+
+    def round_with(account: EnrolledAccount, call: Call) -> bool:
+        account.enroll()
+        used = account.backup_codes[0]
+        killed = attempt(account, used, killing(strace, call))
+        check_aftermath(account, used, killed)
+        return killed.verdict == "success"
+
+    first = accounts[0]
+    first.enroll()
+    _, calls = calls_of_attempt(first, strace, tmp_path / "log", first.backup_codes[0])
+    with figures.measured("kill -9 of the helper, backup code, after the answer") as figure:
+        let_in = at_each_call(calls if campaign else spread(calls, SAMPLE), accounts, round_with)
+        figure.rounds = len(let_in)
+        figure.outcome = f"none accepted twice; {sum(let_in)} let in before the kill"
 
 
 @pytest.mark.timeout(1500)
 def test_helper_killed_after_a_wrong_code_came_gives_no_free_guess(
-    account: EnrolledAccount, figures: Figures, campaign: bool, strace: str, tmp_path: Path
+    accounts: list[EnrolledAccount], figures: Figures, campaign: bool, strace: str, tmp_path: Path
 ) -> None:
     """A wrong code, a kill at each call from its arrival on: what shows is counted before."""
-    account.enroll()
-    _, calls = calls_of_attempt(account, strace, tmp_path / "log", account.wrong_code())
-    observed = counted = 0
-    with figures.measured("kill -9 of the helper, wrong code, calls after the answer") as figure:
-        for call in calls if campaign else spread(calls, SAMPLE):
-            account.enroll()
-            killed = attempt(account, account.wrong_code(), killing(strace, call))
-            assert account.failures() in ((1,) if killed.observed else (0, 1)), str(call)
-            observed += killed.observed
-            counted += account.failures()
-            check_next_login(account)
-            figure.rounds += 1
+
+    def round_with(account: EnrolledAccount, call: Call) -> tuple[bool, int]:
+        account.enroll()
+        killed = attempt(account, account.wrong_code(), killing(strace, call))
+        counted = account.failures()
+        assert counted in ((1,) if killed.observed else (0, 1)), "a guess was free"
+        check_next_login(account)
+        return killed.observed, counted
+
+    accounts[0].enroll()
+    _, calls = calls_of_attempt(accounts[0], strace, tmp_path / "log", accounts[0].wrong_code())
+    with figures.measured("kill -9 of the helper, wrong code, after the answer") as figure:
+        rounds = at_each_call(calls if campaign else spread(calls, SAMPLE), accounts, round_with)
+        figure.rounds = len(rounds)
+        observed, counted = (sum(column) for column in zip(*rounds, strict=True))
         figure.outcome = f"{observed} guesses observed, {counted} counted"

@@ -27,19 +27,19 @@ PAM_RESULTS = {PAM_SUCCESS, PAM_AUTH_ERR, PAM_MAXTRIES, PAM_AUTHINFO_UNAVAIL}
 STARTED_AT_ONCE = 8
 # Rounds of the full and of the short form for each size, of helpers and of whole PAM hosts.
 HELPER_ROUNDS: dict[tuple[int, Kind], tuple[int, int]] = {
-    (2, "totp"): (350, 1),
-    (2, "backup"): (350, 1),
+    (2, "totp"): (380, 1),
+    (2, "backup"): (380, 1),
     (16, "totp"): (80, 1),
     (16, "backup"): (80, 1),
-    (64, "totp"): (20, 1),
-    (64, "backup"): (20, 1),
+    (64, "totp"): (10, 1),
+    (64, "backup"): (10, 1),
 }
 HOST_ROUNDS: dict[tuple[int, Kind], tuple[int, int]] = {
-    (2, "totp"): (40, 1),
-    (2, "backup"): (40, 1),
+    (2, "totp"): (21, 1),
+    (2, "backup"): (20, 1),
     (16, "totp"): (8, 1),
     (16, "backup"): (8, 1),
-    (64, "totp"): (4, 1),
+    (64, "totp"): (3, 1),
 }
 
 
