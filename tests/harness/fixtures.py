@@ -9,7 +9,7 @@ import pytest
 
 from tests.harness.installation import require_namespace
 from tests.harness.processes import helpers, wait_until
-from tests.harness.system_log import SystemLog
+from tests.harness.system_log import LogLine, SystemLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +26,9 @@ class LogSinceStart:
         """Return what was logged so far."""
         return self._log.texts(self._since)
 
-    def lines(self) -> list[object]:
+    def lines(self) -> list[LogLine]:
         """Return the lines with facility and priority."""
-        return list(self._log.lines(self._since))
+        return self._log.lines(self._since)
 
     def restart(self) -> None:
         """Forget what came so far."""
