@@ -66,6 +66,7 @@ def run_host(
     caller: User | None = None,
     environment: Mapping[str, str] | None = None,
     before_command: Sequence[str] = (),
+    directory: str = "/",
     timeout_s: float = 60,
 ) -> HostRun:
     """Run the host with options of host.c and hostile.c.
@@ -77,28 +78,39 @@ def run_host(
         options: as on its command line; `--late` and what follows it last.
         caller: who runs the set-uid host; default: root runs the plain one.
         environment: default: empty.
-        before_command: a program that runs the host, such as strace.
+        before_command: a program that runs the host, such as strace, and makes it the caller's.
+        directory: where.
         timeout_s: a host that takes longer has failed.
     """
-    program = HOST if caller is None else SETUID_HOST
-    command = [*before_command, str(program), service, ",".join(users)]
-    for reply in replies:
-        command += ["--reply", reply]
-    identity: dict[str, Any] = {}
-    if caller is not None and not before_command:
-        identity = {"user": caller.uid, "group": caller.gid, "extra_groups": []}
+    command = host_command(service, users, replies, *options, setuid=caller is not None)
+    traced = bool(before_command)
     finished = subprocess.run(
-        [*command, *options],
+        [*before_command, *command],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         env=dict(environment or {}),
-        cwd="/",
+        cwd=directory,
         timeout=timeout_s,
         check=False,
-        **identity,
+        **({} if caller is None or traced else identity_of(caller)),
     )
     assert finished.returncode == 0, (finished.returncode, finished.stderr)
     return _read(finished.stdout.decode("utf-8", "backslashreplace"))
+
+
+def host_command(
+    service: str, users: Sequence[str], replies: Sequence[str], *options: str, setuid: bool
+) -> list[str]:
+    """Return the host's command line."""
+    command = [str(SETUID_HOST if setuid else HOST), service, ",".join(users)]
+    for reply in replies:
+        command += ["--reply", reply]
+    return [*command, *options]
+
+
+def identity_of(caller: User) -> dict[str, Any]:
+    """Return what makes subprocess run something as a user."""
+    return {"user": caller.uid, "group": caller.gid, "extra_groups": []}
 
 
 def _read(output: str) -> HostRun:

@@ -6,7 +6,8 @@
  *
  * What stands behind --late happens with the modules loaded, before pam_authenticate. Thread
  * number T logs in user number T modulo their number; each transaction takes as many
- * of the replies as there are for each. --fork runs the last round in a child.
+ * of the replies as there are for each; the reply "-" is a line of standard input.
+ * --fork runs the last round in a child.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -81,6 +82,19 @@ static void note(struct transaction *transaction, int style, const char *text)
     strcat(buffer, "\"]");
 }
 
+/* The text of a reply; "-" stands for a line of standard input. */
+static char *reply_text(const char *reply)
+{
+    char line[1024];
+
+    if (strcmp(reply, "-") != 0)
+        return strdup(reply);
+    if (fgets(line, sizeof line, stdin) == NULL)
+        return NULL;
+    line[strcspn(line, "\n")] = '\0';
+    return strdup(line);
+}
+
 static int converse(int count, const struct pam_message **messages,
                     struct pam_response **responses, void *data)
 {
@@ -99,7 +113,7 @@ static int converse(int count, const struct pam_message **messages,
             free(answers);
             return PAM_CONV_ERR;
         }
-        answers[i].resp = strdup(transaction->plan->replies[transaction->next_reply++]);
+        answers[i].resp = reply_text(transaction->plan->replies[transaction->next_reply++]);
     }
     *responses = answers;
     return PAM_SUCCESS;
