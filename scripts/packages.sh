@@ -20,6 +20,8 @@ DEMO=(
     util-linux     # unshare, mount
 )
 TEST=(
+    binutils   # nm, readelf: what the binaries export and need
+    e2fsprogs  # a disk that is full
     gettext    # msgfmt checks the translations
     login      # a real console login
     oathtool   # an independent maker of codes
