@@ -85,7 +85,7 @@ def read_status(store: FileStore, account_name: str, now_s: int) -> AccountStatu
     stored = store.load(account_name)
     if stored is None:
         return None
-    record, state = stored.record, _state_now(stored, now_s)
+    record, state = stored.record, state_now(stored, now_s)
     suspension = state.suspension
     total = len(record.backup_codes.digests)
     unused = total - state.backup_used.bit_count()
@@ -131,7 +131,7 @@ def end_suspension(
         stored = transaction.load()
         if stored is None:
             return None
-        state = _state_now(stored, now_s)
+        state = state_now(stored, now_s)
         if stored.state.suspension == NOT_SUSPENDED:
             return "not_suspended"
         transaction.save_state(state._replace(suspension=NOT_SUSPENDED))
@@ -153,7 +153,7 @@ def unlock(store: FileStore, account_name: str, now_s: int, *, reset_clock: bool
         stored = transaction.load()
         if stored is None:
             return None
-        state = state_after_unlock(_state_now(stored, now_s))
+        state = state_after_unlock(state_now(stored, now_s))
         if reset_clock:
             state = state_after_clock_reset(state, stored.record, now_s)
         transaction.save_state(state)
@@ -174,7 +174,7 @@ def renew_backup_codes(
             return None
         revision = stored.record.revision + 1
         record = stored.record._replace(revision=revision, backup_codes=backup_codes)
-        state = state_after_new_backup_codes(_state_now(stored, now_s))
+        state = state_after_new_backup_codes(state_now(stored, now_s))
         transaction.replace(record, state)
     return codes
 
@@ -213,11 +213,11 @@ def _change_state(
         stored = transaction.load()
         if stored is None:
             return False
-        transaction.save_state(change(_state_now(stored, now_s)))
+        transaction.save_state(change(state_now(stored, now_s)))
     return True
 
 
-def _state_now(stored: Stored, now_s: int) -> State:
+def state_now(stored: Stored, now_s: int) -> State:
     """Return the state to go on with: saving one heals the damage, so its price is paid here."""
     if stored.damaged:
         return state_after_damage(stored.state, stored.record, now_s)

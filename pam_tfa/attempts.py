@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pam_tfa.core.answers import BackupAnswer, parse_answer
 from pam_tfa.core.attempt import Decision, Malformed, decide_attempt
 from pam_tfa.core.backup_codes import hash_backup_code
-from pam_tfa.core.errors import StoreBusyError
+from pam_tfa.core.errors import StoreBusyError, WrongSealKeyError
 from pam_tfa.core.records import Record, associated_data
 from pam_tfa.core.recovery import state_after_damage
 
@@ -101,6 +101,18 @@ def unseal_secrets(record: Record, keyring: SealKeyring) -> tuple[bytes, ...]:
     )
 
 
+def _unseal_in_transaction(record: Record, keyring: SealKeyring) -> tuple[bytes, ...]:
+    """Open the secrets of a record that can't change now.
+
+    It may have been sealed anew since the keyring was read, with a key that is newer; while the
+    account is locked the key file holds the key that its record needs.
+    """
+    try:
+        return unseal_secrets(record, keyring)
+    except WrongSealKeyError:
+        return unseal_secrets(record, keyring.reloaded())
+
+
 def _decide(
     record: Record,
     keyring: SealKeyring,
@@ -110,7 +122,7 @@ def _decide(
     now_s: int,
 ) -> Decision | _NeedsHash:
     """Decide, unless a hash is missing that takes too long to be made under the lock."""
-    secrets = unseal_secrets(record, keyring)
+    secrets = _unseal_in_transaction(record, keyring)
     parsed = parse_answer(answer, {each.otp.digits for each in record.authenticators})
     salt = record.backup_codes.salt
     if isinstance(parsed, BackupAnswer) and (hashed is None or hashed.salt != salt):

@@ -23,7 +23,7 @@ from pam_tfa.core.backup_codes import (
 from pam_tfa.core.matching import TOTP_RESYNC_STEPS, match_code
 from pam_tfa.core.otp import matching_factors
 from pam_tfa.core.otp_parameters import DEFAULT_SECRET_BYTES
-from pam_tfa.core.records import Authenticator, Record, associated_data
+from pam_tfa.core.records import Authenticator, Record, SealedSecret, associated_data
 from pam_tfa.core.state import AuthenticatorState, initial_state
 from pam_tfa.core.suspension import is_suspended
 from pam_tfa.enrollment_steps import (
@@ -193,6 +193,25 @@ def _make_enrollment(
     return _NewEnrollment(record, secret, codes)
 
 
+def _sealed_with(keyring: SealKeyring, record: Record, secret: bytes) -> Record:
+    (device,) = record.authenticators
+    if device.sealed_secret.key_id == keyring.active_key_id:
+        return record
+    owner = associated_data(record.account_name, record.uid, device.authenticator_id)
+    sealed = keyring.seal(secret, owner)
+    return record._replace(authenticators=(device._replace(sealed_secret=sealed),))
+
+
+def _without_seals(stored: Stored | None) -> Record | None:
+    """Return what enrolment and administration change of a record, and a rotation doesn't."""
+    if stored is None:
+        return None
+    unsealed = SealedSecret("", b"", b"")
+    devices = stored.record.authenticators
+    bare = tuple(each._replace(sealed_secret=unsealed) for each in devices)
+    return stored.record._replace(revision=0, authenticators=bare)
+
+
 def _show_key(new: _NewEnrollment, issuer: str) -> ShowKey:
     otp = new.record.authenticators[0].otp
     uri, shortened = provisioning_uri(new.secret, otp, new.record.account_name, issuer)
@@ -240,11 +259,16 @@ def _commit(
     before: Stored | None,
     first: AuthenticatorState,
 ) -> Enrolled | ChangedMeanwhile:
-    with surroundings.store.transaction(new.record.account_name) as transaction:
+    store = surroundings.store
+    # A rotation may have made another key the active one since the secret was sealed; under this
+    # lock it can't, so the key that seals now is kept.
+    with store.sealing_lock(shared=True), store.transaction(new.record.account_name) as transaction:
         now = transaction.load()
-        if (now.record if now else None) != (before.record if before else None):
+        if _without_seals(now) != _without_seals(before):
             return ChangedMeanwhile()
-        transaction.replace(new.record, initial_state((first,)))
+        record = new.record._replace(revision=now.record.revision + 1 if now is not None else 1)
+        keyring = surroundings.keyring.reloaded()
+        transaction.replace(_sealed_with(keyring, record, new.secret), initial_state((first,)))
     if now is None:
         return Enrolled(replaced=False, ended_suspension=False)
     suspension = now.state.suspension

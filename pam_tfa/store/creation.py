@@ -68,6 +68,30 @@ def replace_file(directory_fd: int, file_name: str, path: str, content: bytes) -
     sync_directory(directory_fd, path)
 
 
+def move_and_replace(
+    directory_fd: int, old_name: str, new_name: str, path: str, content: bytes
+) -> None:
+    """Rename a file to a name that is free and then put other content in its place, durably.
+
+    The content is on the disk before anything moves; the move is before it is replaced, also in
+    what a power cut leaves: else both names could be there afterwards.
+
+    Raises: NotDurableError.
+    """
+    unfinished = unfinished_file_name(new_name)
+    remove_unfinished(directory_fd, new_name, path)
+    try:
+        _write_new(directory_fd, unfinished, content)
+        for source in (old_name, unfinished):
+            retry_interrupted(
+                os.rename, source, new_name, src_dir_fd=directory_fd, dst_dir_fd=directory_fd
+            )
+            os.fsync(directory_fd)
+    except OSError as error:
+        _remove_best_effort(directory_fd, unfinished)
+        raise NotDurableError(path, reason_of(error)) from error
+
+
 def remove_file(directory_fd: int, file_name: str, path: str) -> bool:
     """Remove a file durably.
 

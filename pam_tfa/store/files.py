@@ -21,7 +21,12 @@ from pam_tfa.store.directory import (
     NotThereError,
     open_trusted_directory,
 )
-from pam_tfa.store.locks import LOCK_FILE_NAME, take_directory_lock
+from pam_tfa.store.locks import (
+    LOCK_FILE_NAME,
+    SEALING_OFFSET,
+    UPKEEP_OFFSET,
+    take_directory_lock,
+)
 from pam_tfa.store.names import is_record_file_name, record_file_name
 from pam_tfa.store.record_file import RecordFile, open_record_file
 from pam_tfa.store.sentinel import (
@@ -39,6 +44,8 @@ TYPE_CHECKING = False  # typing costs 5 ms at every login; mypy takes this for t
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pam_tfa.core.records import Record
+    from pam_tfa.store.store_lock import StoreLock
     from pam_tfa.store.stored import Stored
 
 USERS_DIR = "/var/lib/pam-tfa/users"
@@ -154,6 +161,23 @@ class FileStore:
             wait_s=self._lock_wait_s,
         )
 
+    def sealing_lock(self, *, shared: bool) -> StoreLock:
+        """Return a context manager under which a secret is sealed and stored, or a key changes.
+
+        Args:
+            shared: for whoever reads the key file, seals and stores; a rotation is alone.
+
+        Raises: on entering StoreUnavailableError, StoreBusyError.
+        """
+        return self._store_lock(SEALING_OFFSET, shared=shared)
+
+    def upkeep_lock(self) -> StoreLock:
+        """Return a context manager that keeps other work on the whole store out.
+
+        Raises: on entering StoreUnavailableError, StoreBusyError.
+        """
+        return self._store_lock(UPKEEP_OFFSET, shared=False)
+
     def names(self) -> Iterator[str]:
         """Yield the account names of all readable records, sorted by file name.
 
@@ -163,6 +187,14 @@ class FileStore:
 
     def entries(self) -> Iterator[str | RecordDamagedError]:
         """Yield the account name of every record, or what is wrong with it.
+
+        Raises: StoreUnavailableError.
+        """
+        for each in self.records():
+            yield each if isinstance(each, RecordDamagedError) else each.account_name
+
+    def records(self) -> Iterator[Record | RecordDamagedError]:
+        """Yield every record, or what is wrong with it.
 
         Raises: StoreUnavailableError.
         """
@@ -181,6 +213,17 @@ class FileStore:
             account_name,
             uid,
             shared=True,
+            trusted_uid=self._trusted_uid,
+            wait_s=self._lock_wait_s,
+        )
+
+    def _store_lock(self, offset: int, *, shared: bool) -> StoreLock:
+        from pam_tfa.store.store_lock import StoreLock  # no login needs it
+
+        return StoreLock(
+            self.users_dir,
+            offset,
+            shared=shared,
             trusted_uid=self._trusted_uid,
             wait_s=self._lock_wait_s,
         )
@@ -218,8 +261,8 @@ class FileStore:
         except OSError as error:
             raise StoreUnavailableError(self.users_dir, reason_of(error)) from error
 
-    def _entry(self, directory_fd: int, file_name: str) -> str | RecordDamagedError | None:
-        """Read one record's name; unlocked, because its blocks are only ever replaced whole."""
+    def _entry(self, directory_fd: int, file_name: str) -> Record | RecordDamagedError | None:
+        """Read one record; unlocked, because its blocks are only ever replaced whole."""
         from pam_tfa.store.stored import read_record
 
         path = f"{self.users_dir}/{file_name}"
@@ -230,14 +273,14 @@ class FileStore:
             if record_file is None:
                 return None  # removed since the directory was read
             try:
-                account_name = read_record(record_file).account_name
+                record = read_record(record_file)
             finally:
                 record_file.close()
         except RecordDamagedError as error:
             return error
-        if not _is_named(file_name, account_name):
+        if not _is_named(file_name, record.account_name):
             return RecordDamagedError(path, "account_name", "is another account's record")
-        return account_name
+        return record
 
 
 def _proven_suspension(record_file: RecordFile, account_name: str, uid: int | None) -> Suspension:

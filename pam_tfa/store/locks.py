@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LOCK_FILE_NAME = ".lock"
+# Bytes behind those of accounts. Whoever seals a secret holds the first one shared until it is
+# stored, whoever makes another key the active one holds it alone; upkeep runs once at a time.
+SEALING_OFFSET = 1 << 62
+UPKEEP_OFFSET = SEALING_OFFSET + 1
 LOCK_OFFSETS = 2**61 - 1
 FIRST_PAUSE_S = 0.0005
 LONGEST_PAUSE_S = 0.005  # a transaction takes 1 ms: 64 contenders are through within a second
@@ -39,21 +43,21 @@ def lock_offset(name_bytes: bytes) -> int:
     return int.from_bytes(name_bytes, "big") % LOCK_OFFSETS
 
 
-def take_account_lock(
+def take_lock(
     directory_fd: int,
     directory_path: str,
-    name_bytes: bytes,
+    offset: int,
     *,
     shared: bool,
     wait_s: float,
     trusted_uid: int,
 ) -> int:
-    """Wait for an account's lock.
+    """Wait for an account's lock, or one of the store.
 
     Args:
         directory_fd: the users directory.
         directory_path: its path, for errors.
-        name_bytes: the account.
+        offset: lock_offset of the account, SEALING_OFFSET or UPKEEP_OFFSET.
         shared: readers exclude writers, not each other; works on a read-only file system.
         wait_s: seconds after which to give up.
         trusted_uid: who must own the lock file.
@@ -63,7 +67,7 @@ def take_account_lock(
     """
     path = f"{directory_path}/{LOCK_FILE_NAME}"
     kind = fcntl.F_RDLCK if shared else fcntl.F_WRLCK
-    request = _FLOCK.pack(kind, os.SEEK_SET, lock_offset(name_bytes), 1, 0)
+    request = _FLOCK.pack(kind, os.SEEK_SET, offset, 1, 0)
     access = os.O_RDONLY if shared else os.O_RDWR
     lock_fd = _open_lock_file(directory_fd, path, access, trusted_uid)
     try:
@@ -75,7 +79,7 @@ def take_account_lock(
 
 
 def release_lock(lock_fd: int) -> None:
-    """Give an account's lock back, also when a child of this process still holds a copy."""
+    """Give a lock back, also when a child of this process still holds a copy."""
     try:
         everything = _FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, 0, 0, 0)
         fcntl.fcntl(lock_fd, fcntl.F_OFD_SETLK, everything)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pam_tfa.store.creation import remove_file, remove_unfinished, replace_file
-from pam_tfa.store.locks import release_lock, take_account_lock
+from pam_tfa.store.creation import move_and_replace, remove_file, remove_unfinished, replace_file
+from pam_tfa.store.locks import lock_offset, release_lock, take_lock
 from pam_tfa.store.names import account_name_bytes, record_file_name
 from pam_tfa.store.record_file import RecordFile, open_record_file
 from pam_tfa.store.sentinel import open_proven_directory
@@ -52,10 +52,10 @@ class LockedAccount:
         """
         self._directory_fd = open_proven_directory(self._users_dir, self._trusted_uid)
         try:
-            self._lock_fd = take_account_lock(
+            self._lock_fd = take_lock(
                 self._directory_fd,
                 self._users_dir,
-                self._name_bytes,
+                lock_offset(self._name_bytes),
                 shared=self._shared,
                 wait_s=self._wait_s,
                 trusted_uid=self._trusted_uid,
@@ -108,6 +108,15 @@ class Transaction(LockedAccount):
 
         Raises: RecordDamagedError, StoreUnavailableError.
         """
+        return self.load_record_of(self.account_name, self.uid)
+
+    def load_record_of(self, account_name: str, uid: int | None) -> Stored | None:
+        """Read the file as `load` does, but as that of another account.
+
+        A move that was cut off leaves it so, and whoever finishes it begins here.
+
+        Raises: RecordDamagedError, StoreUnavailableError.
+        """
         from pam_tfa.store.stored import read_stored  # not before the prompt: it needs json
 
         self._forget()
@@ -115,7 +124,7 @@ class Transaction(LockedAccount):
         if record_file is None:
             return None
         self._record_file = record_file
-        self._reading = read_stored(record_file, self.account_name, self.uid)
+        self._reading = read_stored(record_file, account_name, uid)
         return self._reading.stored
 
     def save_state(self, state: State) -> None:
@@ -150,6 +159,22 @@ class Transaction(LockedAccount):
         content = encode_file(record, state)
         self._forget()
         replace_file(self._directory_fd, self._file_name, self._path, content)
+
+    def take_over(self, other: Transaction, record: Record, state: State) -> None:
+        """Put a record and its state in place, and the other account's file out of it.
+
+        The other file becomes this account's before its content does: there is never a moment
+        with two records, and never one in which this account has had a file and has none.
+
+        Raises: as replace; where it fails half-way `load_record_of` finds the other's record.
+        """
+        from pam_tfa.store.stored import encode_file
+
+        self._refuse_wrong_record(record)
+        content = encode_file(record, state)
+        self._forget()
+        other._forget()
+        move_and_replace(self._directory_fd, other._file_name, self._file_name, self._path, content)
 
     def remove(self) -> bool:
         """Remove the account's file, damaged or not.

@@ -1,0 +1,1 @@
+"""Rotation of the sealing key, renamed and removed accounts."""
