@@ -152,15 +152,19 @@ class Outcome:
     reason: for the log: one word, or a Sentence.
     shown: what the user is told, or "".
     priority: syslog's.
+    mend: for the log: what mends the cause, or None.
     """
 
-    __slots__ = ("priority", "reason", "shown", "verdict")
+    __slots__ = ("mend", "priority", "reason", "shown", "verdict")
 
-    def __init__(self, verdict: Verdict, reason: str, shown: str, priority: int) -> None:
+    def __init__(
+        self, verdict: Verdict, reason: str, shown: str, priority: int, mend: str | None = None
+    ) -> None:
         self.verdict = verdict
         self.reason = reason
         self.shown = shown
         self.priority = priority
+        self.mend = mend
 
 
 def refused(reason: str) -> Outcome:

@@ -51,8 +51,7 @@ def login(
     try:
         outcome = yield from _decide(request, system, ask)
     except PamTfaError as error:
-        reason = Sentence(f"{type(error).__name__}: {error}")
-        outcome = Outcome("unavailable", reason, text.UNAVAILABLE, syslog.LOG_ERR)
+        outcome = _unavailable(error, request.user)
     if request.quiet:
         outcome = yield from _silence(outcome, ask)
     system.log(outcome.priority, _log_line(request, outcome))
@@ -85,6 +84,14 @@ def _decide(request: LoginRequest, system: System, ask: _Asking) -> Dialogue:
     return verify(account, answer, config, system)
 
 
+def _unavailable(error: PamTfaError, user: str) -> Outcome:
+    from pam_tfa.mending import mend_of
+
+    reason = Sentence(f"{type(error).__name__}: {error}")
+    mend = mend_of(error, user)
+    return Outcome("unavailable", reason, text.UNAVAILABLE, syslog.LOG_ERR, mend)
+
+
 def _not_enrolled(request: LoginRequest, config: Config, ask: _Asking) -> Dialogue:
     """Decide about an account of which the store proves that it has no record."""
     rule: Unenrolled = config.unenrolled or ("skip" if request.nullok else "deny")
@@ -100,7 +107,7 @@ def _silence(outcome: Outcome, ask: _Asking) -> Dialogue:
         return outcome
     if not ask.asked:
         yield from ask()
-    return Outcome("refused", outcome.reason, "", outcome.priority)
+    return Outcome("refused", outcome.reason, "", outcome.priority, outcome.mend)
 
 
 def _log_line(request: LoginRequest, outcome: Outcome) -> str:
@@ -111,5 +118,6 @@ def _log_line(request: LoginRequest, outcome: Outcome) -> str:
         ("rhost", request.rhost),
         ("ruser", request.ruser),
         ("tty", request.tty),
+        ("mend", outcome.mend),
     )
     return format_event("login", fields)

@@ -109,9 +109,18 @@ class Parser(argparse.ArgumentParser):
 
     def add_user(self, explanation: str) -> None:
         """Add the operand USER; whether it must be there is the verb's own matter."""
-        self.operands.add_argument(
-            "user", metavar="USER", nargs="?", type=parse_user, help=explanation
-        )
+        self.add_operand("user", metavar="USER", explanation=explanation, parse=parse_user)
+
+    def add_operand(
+        self,
+        name: str,
+        *,
+        metavar: str,
+        explanation: str,
+        parse: Callable[[str], object] = str,
+    ) -> None:
+        """Add an operand; whether it must be there is the verb's own matter."""
+        self.operands.add_argument(name, metavar=metavar, nargs="?", type=parse, help=explanation)
 
     def read(self, arguments: Sequence[str]) -> argparse.Namespace:
         """Parse a verb's arguments.

@@ -79,23 +79,27 @@ EXPLANATIONS: Final[tuple[tuple[type[PamTfaError], int, str, str], ...]] = (
         UNAVAILABLE,
         N_("The sealing key {path} is missing: {reason}."),
         N_(
-            "Restore it from a backup; on a new host, where nobody is enrolled, "
-            "`sudo pam-tfa init` makes one."
+            "Restore its copy; if there is none, run `sudo pam-tfa reset USER` for everybody, then "
+            "`sudo pam-tfa init`, and enrol anew."
         ),
     ),
     (
         SealKeyDamagedError,
         UNAVAILABLE,
         N_("The sealing key {path} can't be used: {reason}."),
-        N_("It must be root's own file of mode 0600; restore it from a backup."),
+        N_(
+            "It must be root's own file of mode 0600; if its content is damaged, restore its copy, "
+            "or remove it, run `sudo pam-tfa reset USER` for everybody, then `sudo pam-tfa init`, "
+            "and enrol anew."
+        ),
     ),
     (
         WrongSealKeyError,
         UNAVAILABLE,
         N_("The sealing key {path} does not open this secret: {reason}."),
         N_(
-            "Restore the key that the record was made with, or run `sudo pam-tfa reset {user}` "
-            "and enrol anew."
+            "Restore the copy of the key file that the record was made with (its line can stand "
+            "below the others), or run `sudo pam-tfa reset {user}` and enrol anew."
         ),
     ),
     (
@@ -118,6 +122,18 @@ EXPLANATIONS: Final[tuple[tuple[type[PamTfaError], int, str, str], ...]] = (
     ),
 )
 
+# Damage that is none: an account was renamed, renumbered, or made anew under an old name.
+HINTS_BY_FIELD: Final = {
+    "uid": N_(
+        "If it is the same person, run `sudo pam-tfa rename {user} {user}`; otherwise "
+        "`sudo pam-tfa reset {user}`."
+    ),
+    "account_name": N_(
+        "If `sudo pam-tfa rename OLD NEW` was interrupted, run it again; otherwise "
+        "`sudo pam-tfa reset {user}` removes the record."
+    ),
+}
+
 
 def explain(error: PamTfaError, user: str | None = None) -> CommandError:
     """Turn an error into the sentence for people; one that is not in the table is unavailable.
@@ -133,5 +149,7 @@ def explain(error: PamTfaError, user: str | None = None) -> CommandError:
             text = _(sentence).format(**fields)
             # A field that is empty leaves its punctuation behind.
             text = text.replace("(: ", "(").replace(":  ", ": ")
-            return CommandError(exit_status, text, _(hint).format(**fields))
+            by_field = HINTS_BY_FIELD if isinstance(error, RecordDamagedError) else {}
+            mend = by_field.get(fields.get("field", ""), hint)
+            return CommandError(exit_status, text, _(mend).format(**fields))
     return CommandError(UNAVAILABLE, _("Two-factor authentication is unavailable."))

@@ -59,8 +59,8 @@ def _make_key(context: Context) -> bool:
                 path=path
             ),
             _(
-                "A new key could not open them: restore the old one from a backup, or remove the "
-                "records with `sudo pam-tfa reset USER`."
+                "A new key could not open them: restore its copy, or remove the records with "
+                "`sudo pam-tfa reset USER`, run this again, and enrol anew."
             ),
         )
     return create_seal_key(path)

@@ -11,7 +11,7 @@ from pam_tfa.cli.printable import printable
 from pam_tfa.cli.recovery import next_login_text
 from pam_tfa.cli.status_text import status_json, status_lines, summary_line
 from pam_tfa.cli.verb import Verb, no_options
-from pam_tfa.core.errors import RecordDamagedError, StoreBusyError
+from pam_tfa.core.errors import RecordDamagedError, SealError, StoreBusyError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -30,11 +30,13 @@ def _status(context: Context, arguments: Namespace) -> int:
     status = read_status(context.store(), name, context.now_s())
     if status is None and account is None:
         raise no_such_account(name)
+    sealed = _seal_error(context, name) if status is not None else None
     if arguments.json:
         if status is None:
             context.answer_json({"user": name, "enrolled": False})
         else:
-            context.answer_json(status_json(status, account))
+            content = status_json(status, account)
+            context.answer_json({**content, "secrets_open": sealed is None})
     elif status is None:
         context.terminal.show(
             _("{user} is not enrolled.").format(user=printable(name)),
@@ -42,7 +44,26 @@ def _status(context: Context, arguments: Namespace) -> int:
         )
     else:
         context.terminal.show(*status_lines(status, account, context.now_s()))
+    if sealed is not None:
+        raise explain(sealed, name)
     return DONE
+
+
+def _seal_error(context: Context, name: str) -> SealError | None:
+    """Say why the secrets of an account don't open, which refuses every login of it."""
+    from pam_tfa.attempts import unseal_secrets
+
+    error: SealError | None = None
+    for _attempt in ("first", "again, for a rotation of the key may lie between the two readings"):
+        try:
+            stored = context.store().load(name)
+            if stored is not None:
+                unseal_secrets(stored.record, context.keyring())
+        except SealError as caught:
+            error = caught
+        else:
+            return None
+    return error
 
 
 def _list(context: Context, arguments: Namespace) -> int:
@@ -121,7 +142,8 @@ STATUS: Final = Verb(
         "  sudo pam-tfa status alice --json\n"
         "\n"
         "That an account is not enrolled is an answer too: exit status 0. An account that\n"
-        "does not exist is 1, a record that is damaged 4."
+        "does not exist is 1, a record that is damaged or that the sealing key does not\n"
+        "open 4."
     ),
     user="optional",
     add_options=no_options,

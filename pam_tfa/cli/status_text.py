@@ -119,14 +119,16 @@ def _owner_rows(status: AccountStatus, account: Account | None) -> Iterator[tupl
     if account is None:
         yield (
             _("Owner"),
-            _("no such account on this host; `sudo pam-tfa reset {user}` tidies up").format(
-                user=user
-            ),
+            _(
+                "no such account on this host; `sudo pam-tfa rename {user} NEW` if it was renamed, "
+                "else `sudo pam-tfa reset {user}`"
+            ).format(user=user),
         )
     elif account.uid != status.uid:
         text = _(
             "enrolled as uid {old}, but the account has uid {new}: its logins are refused; "
-            "`sudo pam-tfa reset {user}` and enrol anew"
+            "`sudo pam-tfa rename {user} {user}` if it is the same person, else "
+            "`sudo pam-tfa reset {user}`"
         )
         yield _("Owner"), text.format(old=status.uid, new=account.uid, user=user)
 

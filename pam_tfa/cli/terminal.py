@@ -126,6 +126,24 @@ class Terminal:
             if self.input_is_terminal:
                 self._write_prompt("\n")
 
+    def confirm(self, question: str, yes: str) -> bool:
+        """Ask a person whether to go on; where nobody is there to answer it is a no.
+
+        Args:
+            question: one line; the answer follows it.
+            yes: the word that stands for yes, beside its first letter.
+
+        Raises: OutputError.
+        """
+        if self._stdin is None or not (self.input_is_terminal and self.output_is_terminal):
+            return False
+        self._write_out(question)
+        answer = _read_line(self._stdin.fileno())
+        if answer is None:
+            self._write_out("\n")  # the cursor still stands behind the question
+            return False
+        return answer.decode(errors="replace").strip().lower() in (yes, yes[:1])
+
     def _write_prompt(self, text: str) -> None:
         if self.output_is_terminal:
             self._write_out(text)

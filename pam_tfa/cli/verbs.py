@@ -28,6 +28,9 @@ VERBS: Final = {
     "reset": VerbEntry("recovery", "RESET", N_("remove an account's second factor")),
     "unlock": VerbEntry("recovery", "UNLOCK", N_("clear an account's wrong codes")),
     "backup-codes": VerbEntry("recovery", "BACKUP_CODES", N_("make a new set of backup codes")),
+    "rename": VerbEntry("rename", "VERB", N_("follow an account to its new name or uid")),
+    "prune": VerbEntry("prune", "VERB", N_("remove records of accounts that are gone")),
+    "seal-key": VerbEntry("seal_key", "VERB", N_("rotate the sealing key, or show its use")),
     "init": VerbEntry("setup_store", "INIT", N_("make the store and the sealing key")),
     "version": VerbEntry("setup_store", "VERSION", N_("show the version")),
 }

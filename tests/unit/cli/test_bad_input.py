@@ -56,6 +56,16 @@ BAD_INPUT = [
     ("not UTF-8", ["disable", ACCOUNT, "--reason", "a\udcffb"], "--reason is one line"),
     ("long reason", ["disable", ACCOUNT, "--reason", "ä" * 129], "at most 256 bytes"),
     ("empty reason", ["disable", ACCOUNT, "--reason", " "], "--reason needs a few words"),
+    ("no action", ["seal-key"], "seal-key needs what to do"),
+    ("wrong action", ["seal-key", "roll"], "seal-key is rotate or status, not 'roll'"),
+    ("too much", ["seal-key", "rotate", "x"], "is one argument too many"),
+    ("no names", ["rename"], "rename needs two names: pam-tfa rename OLD NEW."),
+    ("one name", ["rename", ACCOUNT], "rename needs two names: pam-tfa rename OLD NEW."),
+    ("three names", ["rename", ACCOUNT, "b", "c"], "'c' is one argument too many"),
+    ("empty name", ["rename", ACCOUNT, ""], "is empty"),
+    ("escape in name", ["rename", "a\x1b", ACCOUNT], "not 'a\\x1b'"),
+    ("operand", ["prune", ACCOUNT], "is one argument too many"),
+    ("contradiction", ["prune", "--yes", "--dry-run"], "give one of them"),
     ("qr form", ["enroll", ACCOUNT, "--qr", "png"], "auto, utf8, ascii or none, not 'png'"),
 ]
 

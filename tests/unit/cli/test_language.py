@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pam_tfa.cli.language import choose_language
+from pam_tfa.cli.verbs import VERBS
 from pam_tfa.locale import catalogue
 from pam_tfa.locale.compile import compile_catalogues, encode_mo
 from pam_tfa.locale.extract import TEMPLATE, extract_messages, render_template
@@ -62,7 +63,7 @@ def test_texts_of_logins_are_ascii_in_german_too() -> None:
 def test_help_fits_80_columns_in_both_languages() -> None:
     """Texts are laid out by hand."""
     for environment in ({}, GERMAN_ENVIRONMENT):
-        for verb in ("enroll", "status", "list", "disable", "enable", "reset", "unlock", "init"):
+        for verb in VERBS:
             shown = run(verb, "--help", environment=environment).stdout
             assert max(map(len, shown.splitlines())) <= 84, (verb, environment)
 

@@ -14,8 +14,10 @@ NAMED = [
     ["backup-codes", ACCOUNT],
 ]
 
+UPKEEP = [["prune"], ["seal-key", "rotate"], ["seal-key", "status"], ["rename", "old", ACCOUNT]]
 
-@pytest.mark.parametrize("arguments", [*NAMED, ["list"], ["init"]], ids=" ".join)
+
+@pytest.mark.parametrize("arguments", [*NAMED, ["list"], ["init"], *UPKEEP], ids=" ".join)
 def test_naming_an_account_needs_root(place: Place, arguments: list[str]) -> None:
     """Anybody else gets exit status 3 and the command with sudo; nothing changes."""
     before = place.snapshot()

@@ -71,7 +71,7 @@ def test_init_makes_no_new_key_for_old_records(place: Place) -> None:
     result = place.run("init")
     assert result.exit_status == 1
     assert not place.seal_key.exists()
-    assert "restore the old one" in result.stderr
+    assert "restore its copy" in result.stderr
 
 
 def test_status_of_account_without_enrolment(place: Place) -> None:
