@@ -4,38 +4,47 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
-from tests.harness.faults import copy_store, mounted, replaced
-from tests.harness.installation import USERS_DIR, helper_path, require_tool
+from tests.harness.faults import mounted, replaced
+from tests.harness.installation import USERS_DIR, helper_path, record_path, require_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 FULL_DISK_BYTES = 4 << 20
 
 
 @contextlib.contextmanager
-def on_a_full_disk(kind: str, scratch: Path) -> Iterator[None]:
-    """Move the store to a file system of its own without a free block, and back.
+def on_a_full_disk(kind: str, scratch: Path, account_names: Sequence[str]) -> Iterator[None]:
+    """Move a store of some accounts to a file system of its own without a free block, and back.
 
     Args:
         kind: "tmpfs", or "ext4" in a file.
         scratch: an empty directory for that file and a copy.
+        account_names: whose records the disk has room for.
     """
+    files = [".store", ".lock", *(record_path(name).name for name in account_names)]
     before = scratch / "before"
-    copy_store(USERS_DIR, before)
+    before.mkdir()
+    _copy(files, USERS_DIR, before)
     with _mounted_small(kind, scratch):
         USERS_DIR.chmod(0o700)
-        copy_store(before, USERS_DIR)
+        _copy(files, before, USERS_DIR)
         fill(USERS_DIR)
         yield
         (USERS_DIR / ".fill").unlink()
-        copy_store(USERS_DIR, before)
+        _copy(files, USERS_DIR, before)
     # What happened on the full disk counts afterwards too.
-    copy_store(before, USERS_DIR)
+    _copy(files, before, USERS_DIR)
+
+
+def _copy(files: Sequence[str], source: Path, target: Path) -> None:
+    for name in files:
+        shutil.copy2(source / name, target / name)
 
 
 def fill(directory: Path) -> None:

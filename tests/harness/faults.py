@@ -109,14 +109,6 @@ def mount(*arguments: str) -> None:
     subprocess.run([require_tool("mount", "mount"), *arguments], check=True)
 
 
-def copy_store(source: Path, target: Path) -> None:
-    """Copy a users directory with its owners and modes."""
-    target.mkdir(mode=0o700, exist_ok=True)
-    for entry in source.iterdir():
-        shutil.copy2(entry, target / entry.name)
-        os.chown(target / entry.name, 0, 0)
-
-
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)

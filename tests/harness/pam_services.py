@@ -33,7 +33,7 @@ def a_module_service(*options: str, name: str | None = None, password: bool = Fa
 
     Each option is one word to the module, whatever is in it; with `password`, pam_unix asks first.
     """
-    lines = ["auth requisite pam_unix.so"] if password else []
+    lines = ["auth requisite pam_unix.so nodelay"] if password else []
     lines += telling_lines("auth", *options)
     return a_service(*lines, "account required pam_permit.so", name=name)
 

@@ -14,14 +14,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LIST_MODULES = """
-import sys
-before = set(sys.modules)
+import os, sys
 import {name}
-own = sys.argv[1]
+own = sys.argv[1] + "/"
 for module in list(sys.modules.values()):
-    file = getattr(module, "__file__", None)
-    if file and file.startswith(own) and module.__name__ not in before:
-        print(file[len(own) + 1:])
+    file = os.path.realpath(getattr(module, "__file__", None) or "")
+    if file.startswith(own):
+        print(file[len(own):])
 """
 GATE, LATE = "pam_tfa.service.helper", "pam_tfa.verification"
 

@@ -33,7 +33,7 @@ def test_full_disk(kind: str, root_directory: Path) -> None:
         (totp_user, totp_user.code(), PAM_SUCCESS),
         (totp_user, totp_user.wrong_code(), PAM_AUTH_ERR),
     ]
-    with on_a_full_disk(kind, root_directory):
+    with on_a_full_disk(kind, root_directory, [user.name, totp_user.name]):
         results = [log_in(each.name, answer).result for each, answer, _ in attempts]
     assert results == [wanted for _, _, wanted in attempts]
     for used in (first, used_backup):
