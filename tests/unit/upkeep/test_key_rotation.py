@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pam_tfa.attempts import try_answer
+from pam_tfa.core.attempt import Accepted
 from pam_tfa.core.errors import RecordDamagedError, SealKeyMissingError, StoreBusyError
 from pam_tfa.core.lockout import FailureCount
 from pam_tfa.core.otp_parameters import OtpParameters
@@ -19,7 +21,7 @@ from pam_tfa.key_rotation import read_key_use
 from pam_tfa.store.files import FileStore
 from pam_tfa.store.key_file import add_seal_key
 from pam_tfa.store.sealing import SealKeyring
-from tests.unit.login.builders import NOW_S, FakeMachine
+from tests.unit.login.builders import NOW_S, FakeMachine, code_at
 from tests.unit.upkeep.world import (
     USED_S,
     a_machine,
@@ -236,6 +238,16 @@ def test_key_use_counts_records_and_names_keys_that_are_missing(tmp_path: Path) 
     path.write_text("\n".join(path.read_text().splitlines()[:2]) + "\n")
     use = read_key_use(machine.store, SealKeyring.load(str(path)))
     assert use == ({new: 0, old: 2}, 0, ())
+
+
+def test_login_that_read_the_key_file_before_the_rotation_succeeds(tmp_path: Path) -> None:
+    """Its record was sealed anew while its owner typed."""
+    machine = a_machine(tmp_path, "alice")
+    keyring = SealKeyring.load(machine.config.seal_key_path)
+    rotate(machine)
+    now_s = NOW_S + 60
+    decision = try_answer(machine.store, keyring, "alice", code_at(now_s), now_s, 1000)
+    assert isinstance(decision, Accepted)
 
 
 def enroll_begun_before(machine: FakeMachine, keyring: SealKeyring, name: str, uid: int) -> None:
