@@ -224,7 +224,8 @@ bool back_end_open_helper(pam_handle_t *pamh, struct back_end *back_end, int64_t
     const char *reason;
 
     bool started = start_helper(back_end);
-    if (!started && errno == EMFILE) {
+    /* EINVAL: a limit so low that no number above the standard ones is allowed. */
+    if (!started && (errno == EMFILE || errno == EINVAL)) {
         back_end_close(back_end);
         started = start_helper_above_limit(back_end);
     }

@@ -96,10 +96,15 @@ static bool build_request(struct login *login, const char *user)
     return !login->request.overflow;
 }
 
+/* A host may take its time to show a text; that is not the back end's. */
 static void show(struct login *login, const char *text, size_t length, bool is_error)
 {
+    const int64_t before_ms = now_ms();
+
+    login->shown = true;
     if (!login->silent)
         conversation_show(login->pamh, text, length, is_error);
+    login->deadline_ms += now_ms() - before_ms;
 }
 
 static bool send_answer(struct login *login, const struct conversation_answer *answer)
@@ -169,7 +174,6 @@ static struct relay_result relay(struct login *login)
         case WIRE_VERDICT:
             return take_verdict(login, &message);
         case WIRE_MESSAGE:
-            login->shown = true;
             show(login, (const char *)message.text.bytes, message.text.length,
                  message.style == 1);
             break;
@@ -218,10 +222,11 @@ int login_run(pam_handle_t *pamh, const struct options *options, bool silent)
     struct login login = {.pamh = pamh, .options = options, .silent = silent};
     const char *user = NULL;
 
-    login.deadline_ms = now_ms() + ANSWER_LIMIT_MS;
     const int got_user = pam_get_user(pamh, &user, NULL);
     if (got_user != PAM_SUCCESS || user == NULL)
         return got_user == PAM_CONV_ERR ? PAM_CONV_ERR : PAM_AUTH_ERR;
+    /* Only now: a host that has no name yet asks for it, and a person types. */
+    login.deadline_ms = now_ms() + ANSWER_LIMIT_MS;
     struct relay_result result = {PAM_AUTHINFO_UNAVAIL, "no random number for the request"};
     if (build_request(&login, user))
         result = run_back_ends(&login);

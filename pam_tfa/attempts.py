@@ -76,7 +76,10 @@ def try_answer(
                 raise NotEnrolledError
             record, state = stored.record, stored.state
             if stored.damaged:
+                # Saved whatever the answer is: a repair made anew at each attempt would move
+                # the beginning of a wait along with the clock, and it would never end.
                 state = state_after_damage(state, record, now_s)
+                transaction.save_state(state)
             decision = _decide(record, keyring, state, answer, hashed, now_s)
             if not isinstance(decision, _NeedsHash):
                 if not isinstance(decision, Malformed) and decision.state is not None:

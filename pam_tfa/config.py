@@ -86,6 +86,8 @@ def parse_config(content: bytes, path: str) -> Config:
         raise ConfigError(path, f"line {line}", "is not UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(path, "", f"is not TOML: {error}") from error
+    except RecursionError:
+        raise ConfigError(path, "", "is not TOML that anybody writes: nested too deeply") from None
     return _validate(values, path)
 
 

@@ -44,6 +44,7 @@ def test_each_key_is_read() -> None:
         (b'issuer = "a\\nb"', "issuer", "printable"),
         (b"issuer = 1", "issuer", "printable"),
         (b"paths = 1", "paths", "[paths]"),
+        (b"paths = " + b"[" * 100_000, "", "nested too deeply"),
         (b'[paths]\nstore = "var"', "paths.store", "absolute"),
         (b"[paths]\nseal_key = 1", "paths.seal_key", "absolute"),
         (b'[paths]\nkey = "/k"', "paths.key", "paths.seal_key"),

@@ -272,3 +272,18 @@ def test_no_log_line_holds_an_answer(machine: FakeMachine) -> None:
         run(machine, answer)
     for answer in answers:
         assert all(answer.decode() not in line for line in machine.lines)
+
+
+def test_wait_after_a_damaged_state_ends(tmp_path: Path) -> None:
+    """The repair counts a failure once, not at each attempt: else the wait would begin anew."""
+    machine = FakeMachine(tmp_path)
+    machine.enroll(codes=FailureCount(6, NOW_S))
+    path = Path(machine.config.store_dir, "alice.json")
+    content = bytearray(path.read_bytes())
+    content[-8192 + 1000] ^= 1  # in the older slot
+    path.write_bytes(content)
+    assert run(machine, code_at(NOW_S)).verdict == "locked"
+    machine.clock_s = NOW_S + 59
+    assert run(machine, code_at(machine.clock_s)).verdict == "locked"
+    machine.clock_s = NOW_S + 90
+    assert run(machine, code_at(machine.clock_s)).verdict == "success"
