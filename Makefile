@@ -1,6 +1,5 @@
 # Each goal is a thin front of a script in scripts/, which says what it does.
-# Variables: PREFIX (where the private environment goes), UNDO=1 and PURGE=1 (uninstall), PYTEST (arguments of pytest).
-PREFIX ?= /opt/pam-tfa
+# Variables: PREFIX (where the private environment goes: /opt/pam-tfa), UNDO=1 and PURGE=1 (uninstall), PYTEST (arguments of pytest).
 export PREFIX UNDO PURGE
 
 .PHONY: help install uninstall demo test campaign lint types format clean

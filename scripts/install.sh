@@ -63,6 +63,15 @@ check_parents_are_trusted() {
     done
 }
 
+# Two at once would build into one directory, and remove each other's release as an old one.
+take_lock() {
+    mkdir -p "$BUILD" "$PREFIX"
+    exec {lock_of_build}>"$BUILD/.install.lock" {lock_of_prefix}>"$PREFIX/.install.lock"
+    if ! flock --nonblock "$lock_of_build" || ! flock --nonblock "$lock_of_prefix"; then
+        fail "another installation runs; wait for its end."
+    fi
+}
+
 # Nothing of the caller's Python set-up may reach what root runs here.
 clean_environment() {
     umask 022
@@ -155,6 +164,20 @@ check_release() {
         fail "the new Python package does not start."
     "$PYTHON" -I -c 'import ctypes, os, sys; ctypes.CDLL(sys.argv[1], os.RTLD_NOW)' "$BUILD/native/pam_tfa.so" ||
         fail "the new pam_tfa.so can't be loaded."
+    grep --quiet --fixed-strings "$RELEASE/libexec/pam-tfa-helper" "$BUILD/native/pam_tfa.so" ||
+        fail "the new pam_tfa.so belongs to another release."
+    "$PYTHON" -I scripts/greet_helper.py "$RELEASE/libexec/pam-tfa-helper" ||
+        fail "the new helper does not start."
+}
+
+# An installation below another PREFIX is no longer used once this one is.
+mention_previous_prefix() {
+    local previous
+    previous=$(readlink "$COMMAND_LINK" || true)
+    previous=${previous%/bin/pam-tfa}
+    if [[ -n $previous && $previous != "$PREFIX" ]]; then
+        say "The installation below $previous is not used any more; you can remove that directory."
+    fi
 }
 
 # The administrator's changes stay; a file that is still as shipped follows the new version.
@@ -192,6 +215,10 @@ put_into_use() {
 
 report() {
     say
+    if ! "$PYTHON" -I scripts/pam_lines.py list >/dev/null; then
+        say "pam_tfa is installed; the PAM services that name it use the new version from now on."
+        return
+    fi
     say "pam_tfa is installed, and no PAM service uses it yet. Next:"
     say "  sudo pam-tfa enroll USER      gives USER a second factor"
     say "  etc/pam.d/ (in this checkout) shows the line that a service such as sshd needs"
@@ -201,6 +228,7 @@ report() {
 main() {
     check_requirements
     clean_environment
+    take_lock
     scripts/packages.sh build
     mkdir -p "$BUILD"
     trap finish EXIT
@@ -211,6 +239,7 @@ main() {
     check_release
     install_configuration
     "$RELEASE/bin/pam-tfa" init
+    mention_previous_prefix
     put_into_use
     report
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Remove an installation made by install.sh.
 #
-# usage: sudo scripts/uninstall.sh      (in the environment: PREFIX=/opt/pam-tfa, UNDO=1, PURGE=1)
+# usage: sudo scripts/uninstall.sh      (in the environment: PREFIX, where it is not the one in use; UNDO=1; PURGE=1)
 #
 # While a PAM file names pam_tfa.so nothing is removed: a module that is named and missing locks everybody out.
 # UNDO=1 takes the lines out first, as scripts/pam_lines.py says, and keeps copies of the files.
@@ -10,12 +10,15 @@
 set -euo pipefail
 
 CHECKOUT=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
-PREFIX=${PREFIX:-/opt/pam-tfa}
+COMMAND_LINK=/usr/local/bin/pam-tfa
+# Where the installation in use is, as its command says.
+INSTALLED=$(readlink "$COMMAND_LINK" || true)
+INSTALLED=${INSTALLED%/bin/pam-tfa}
+PREFIX=${PREFIX:-${INSTALLED:-/opt/pam-tfa}}
 UNDO=${UNDO:-}
 PURGE=${PURGE:-}
-COMMAND_LINK=/usr/local/bin/pam-tfa
 BACKUPS=/var/backups/pam-tfa
-readonly CHECKOUT PREFIX UNDO PURGE COMMAND_LINK BACKUPS
+readonly CHECKOUT INSTALLED PREFIX UNDO PURGE COMMAND_LINK BACKUPS
 
 fail() {
     printf 'uninstall: %s\n' "$*" >&2
@@ -25,6 +28,9 @@ fail() {
 check_requirements() {
     [[ $EUID -eq 0 ]] || fail "only root can uninstall: sudo make uninstall"
     [[ $PREFIX =~ ^(/[A-Za-z0-9._+-]+)+$ && $PREFIX != *..* ]] || fail "PREFIX must be an absolute path, not '$PREFIX'."
+    if [[ -n $INSTALLED && $INSTALLED != "$PREFIX" ]]; then
+        fail "the installation in use is below $INSTALLED, not $PREFIX: leave PREFIX out, or name that one."
+    fi
     [[ $UNDO =~ ^1?$ ]] || fail "UNDO is '$UNDO'; it can only be 1 or absent."
     [[ $PURGE =~ ^1?$ ]] || fail "PURGE is '$PURGE'; it can only be 1 or absent."
 }
@@ -61,12 +67,12 @@ remove_environment() {
             rm -f "$PREFIX/$name"
         fi
     done
-    rm -rf "$PREFIX/releases"
+    rm -rf "$PREFIX/releases" "$PREFIX/.install.lock"
     if [[ -d $PREFIX ]]; then
         rmdir "$PREFIX" 2>/dev/null || echo "Left $PREFIX, which holds other files"
     fi
     rm -rf /run/pam-tfa
-    echo "Removed the private environment and the command"
+    echo "Removed the private environment below $PREFIX and the command"
 }
 
 # Where the configuration put records and key is the administrator's business; what is in the usual places goes.

@@ -145,3 +145,32 @@ def test_another_prefix_is_used_throughout() -> None:
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.count("/opt/elsewhere/tfa/") == 2
+
+
+def test_second_installation_at_once_is_refused() -> None:
+    """Two would build into one directory, and take each other's release for an old one."""
+    result = on_a_machine_of_its_own(
+        """
+        mkdir -p build
+        exec 9>build/.install.lock
+        flock 9
+        make install
+        """
+    )
+    assert result.returncode != 0
+    assert "another installation runs" in result.stderr
+
+
+def test_uninstall_finds_the_installation_by_its_command() -> None:
+    """Nobody has to remember PREFIX, and a wrong one removes nothing."""
+    result = on_a_machine_of_its_own(
+        """
+        make install PREFIX=/opt/elsewhere/tfa >/dev/null 2>&1
+        make uninstall PREFIX=/opt/pam-tfa 2>&1 && exit 9
+        test -x /opt/elsewhere/tfa/bin/pam-tfa
+        make uninstall
+        test ! -e /opt/elsewhere/tfa && test ! -e /usr/local/bin/pam-tfa && echo gone
+        """
+    )
+    assert result.stdout.splitlines()[-1] == "gone"
+    assert "/opt/elsewhere/tfa" in result.stdout
