@@ -151,8 +151,15 @@ def test_killed_upkeep_leaves_every_account_its_factor(
     outcomes = [outcome_of_a_kill(killed, copies.fresh(), call) for call in chosen]
     counts = {each: outcomes.count(each) for each in order}
     print(f"{name}: killed at {len(chosen)} of {len(calls)} calls: {counts}")
-    assert outcomes == [each for each in order for _ in range(counts[each])]
-    assert all(counts.values())
+    assert set(outcomes) == set(order)
+    # Imports make none of these calls, so their numbers are the same in every run; the number of
+    # another one shifts where somebody compiles a module meanwhile.
+    in_order = [
+        order.index(outcome)
+        for call, outcome in zip(chosen, outcomes, strict=True)
+        if call.name in WRITING
+    ]
+    assert in_order == sorted(in_order)
 
 
 def test_writes_of_a_rename_are_synced_in_their_order(tmp_path: Path) -> None:
