@@ -25,7 +25,7 @@ def format_event(event: str, fields: Iterable[tuple[str, object]]) -> str:
 
 
 class Sentence(str):
-    """Words of the product's own, whose spaces stay readable in a log line.
+    """Words of the product's own, quoted, whose spaces and signs stay readable in a log line.
 
     Not for what others chose: a reader that looks for `user=` without minding quotes would find
     it in there.
@@ -34,15 +34,20 @@ class Sentence(str):
     __slots__ = ()
 
 
-def escape(value: str) -> str:
+def escape(value: str, signs: bytes = b"\"'\\=") -> str:
     """Write a value so that it is one ASCII word: no space, quote, equals sign or control byte.
 
     User names and host names are chosen by whoever knocks; a line break in one would forge a
     second line, an escape sequence would reach the terminal of who reads the log.
+
+    Args:
+        value: any text.
+        signs: the printable characters that are escaped too.
     """
     cut = value[:MAX_VALUE_CHARACTERS]
     raw = cut.encode("utf-8", "surrogateescape" if _encodable(cut) else "backslashreplace")
-    escaped = "".join(chr(byte) if _plain(byte) else f"\\x{byte:02x}" for byte in raw)
+    plain = frozenset(range(0x21, 0x7F)) - frozenset(signs)
+    escaped = "".join(chr(byte) if byte in plain else f"\\x{byte:02x}" for byte in raw)
     return escaped + ("..." if len(value) > MAX_VALUE_CHARACTERS else "") or '""'
 
 
@@ -54,12 +59,8 @@ def write_event(ident: str, priority: int, line: str) -> None:
 
 def _formatted(value: object) -> str:
     if isinstance(value, Sentence):
-        return '"' + " ".join(escape(word) for word in value.split()) + '"'
+        return '"' + " ".join(escape(word, b'"\\') for word in value.split()) + '"'
     return escape(str(value))
-
-
-def _plain(byte: int) -> bool:
-    return 0x21 <= byte <= 0x7E and byte not in b"\"'\\="
 
 
 def _encodable(value: str) -> bool:

@@ -87,7 +87,8 @@ def _decide(request: LoginRequest, system: System, ask: _Asking) -> Dialogue:
 def _unavailable(error: PamTfaError, user: str) -> Outcome:
     from pam_tfa.mending import mend_of
 
-    reason = Sentence(f"{type(error).__name__}: {error}")
+    fields = (getattr(error, name, "") for name in ("path", "key_or_line", "field", "reason"))
+    reason = Sentence(": ".join(filter(None, (type(error).__name__, *fields))))
     mend = mend_of(error, user)
     return Outcome("unavailable", reason, text.UNAVAILABLE, syslog.LOG_ERR, mend)
 
