@@ -15,11 +15,14 @@ IGNORED = 6  # PAM_PERM_DENIED
 _numbers = itertools.count(1)
 
 
-def a_service(*lines: str, name: str | None = None) -> str:
-    """Write a PAM file and return the service's name."""
+def a_service(*lines: str, name: str | None = None, directory: Path = PAM_D) -> str:
+    """Write a PAM file and return the service's name.
+
+    Another directory than PAM's own is for clients that start with pam_start_confdir().
+    """
     require_namespace()
     name = name or f"tfa-test{next(_numbers)}"
-    (PAM_D / name).write_text("".join(f"{line}\n" for line in lines))
+    (directory / name).write_text("".join(f"{line}\n" for line in lines))
     return name
 
 

@@ -20,6 +20,8 @@ from tests.harness.pam_services import IGNORED, a_misplaced_service, a_module_se
 from tests.harness.users import a_user
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.harness.fixtures import LogSinceStart
 
 OTHER_CALLS = ("acct_mgmt", "open_session", "close_session", "chauthtok")
@@ -103,6 +105,16 @@ def test_a_slow_typist_has_all_the_time_there_is() -> None:
         return user.code().encode()
 
     assert transact(a_module_service(), user.name, [after_a_while]).result == PAM_SUCCESS
+
+
+def test_service_of_a_private_directory(root_directory: Path) -> None:
+    """Programs with PAM files of their own (pam_start_confdir) use the module too."""
+    user = an_enrolled_user()
+    service = a_service("auth required pam_tfa.so", directory=root_directory)
+    done = transact(
+        service, user.name, [user.code().encode()], confdir=str(root_directory), follow_up=False
+    )
+    assert done.result == PAM_SUCCESS
 
 
 @pytest.mark.parametrize("name", ["", "a" * 1024, "a" * 1025, "a" * 100_000, "../../etc/passwd"])
