@@ -1,4 +1,4 @@
-"""The installed command under strace, and where in it a kill can matter."""
+"""The installed command, run to be recorded and killed, and where in it a kill can matter."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import subprocess
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.campaign.system_calls import Call, killing, read_calls, recording, spread
+from tests.campaign.system_calls import KILLED_STATUS, Call, killing, read_calls, recording, spread
 from tests.harness.installation import PREFIX
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ class Ended(NamedTuple):
     output: str
 
     @property
+    def was_killed(self) -> bool:
+        """Tell whether the kill came before its end."""
+        return self.returncode == KILLED_STATUS
+
+    @property
     def answer(self) -> dict[str, Any] | None:
         """Return its JSON answer; None where it isn't there whole."""
         try:
@@ -35,26 +40,21 @@ class Ended(NamedTuple):
         return found
 
 
-class CommandUnderStrace:
+class RepeatedCommand:
     """One verb, run again and again."""
 
-    def __init__(self, strace: str, *arguments: str) -> None:
-        self._strace = strace
+    def __init__(self, *arguments: str) -> None:
         self._command = [str(COMMAND), *arguments, "--json"]
 
-    def record(self, log: Path) -> list[tuple[Call, str]]:
-        """Run it undisturbed; return its calls. Its log has to be written."""
-        ended = self._run(recording(self._strace, log))
+    def record(self, strace: str, log: Path) -> list[tuple[Call, str]]:
+        """Run it undisturbed; return its calls."""
+        ended = self._run(recording(strace, log))
         assert ended.returncode == 0, ended
         return read_calls(log)
 
-    def run_killed(self, call: Call) -> Ended:
+    def run_killed(self, killer: str, call: Call) -> Ended:
         """Run it and kill it as it enters a call."""
-        return self._run(killing(self._strace, call))
-
-    def run(self) -> Ended:
-        """Run it undisturbed."""
-        return self._run([])
+        return self._run(killing(killer, call))
 
     def _run(self, under: list[str]) -> Ended:
         done = subprocess.run(

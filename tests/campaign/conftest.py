@@ -9,7 +9,7 @@ import pytest
 
 from tests.campaign.enrolled_account import EnrolledAccount
 from tests.campaign.figures import Figures
-from tests.campaign.host_process import build_host
+from tests.campaign.host_process import build_program
 from tests.harness.fixtures import no_helper_left_behind, system_log
 from tests.harness.installation import require_namespace, require_tool
 from tests.harness.pam_services import a_module_service, remove_service
@@ -48,7 +48,13 @@ def account(accounts: list[EnrolledAccount]) -> EnrolledAccount:
 @pytest.fixture(scope="package")
 def host(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the path of a PAM host that waits at the prompt."""
-    return build_host(tmp_path_factory.mktemp("host"))
+    return build_program("waiting_host", tmp_path_factory.mktemp("host"), "-lpam")
+
+
+@pytest.fixture(scope="package")
+def killer(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the path of the program that kills another one at a system call."""
+    return build_program("kill_at_call", tmp_path_factory.mktemp("killer"))
 
 
 @pytest.fixture(scope="package")

@@ -43,6 +43,7 @@ class HelperProcess:
         """Start it and send the request; nothing is waited for."""
         self.shown: list[str] = []
         self.verdict: str | None = None
+        self.status: int | None = None
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [*under, HELPER]
         with theirs:
@@ -102,12 +103,13 @@ class HelperProcess:
         """
         self._socket.close()
         deadline_s = time.monotonic() + PATIENCE_S
-        while os.waitpid(self.pid, os.WNOHANG)[0] == 0:
+        while (ended := os.waitpid(self.pid, os.WNOHANG))[0] == 0:
             if time.monotonic() > deadline_s:
                 os.kill(self.pid, signal.SIGKILL)
                 os.waitpid(self.pid, 0)
                 raise AssertionError(f"the helper stayed {PATIENCE_S:g} s after its socket closed")
             time.sleep(0.001)
+        self.status = os.waitstatus_to_exitcode(ended[1])
 
     def _send(self, message: bytes) -> None:
         with contextlib.suppress(ConnectionError):  # killed already; reading finds the end

@@ -13,18 +13,17 @@ from tests.harness.installation import require_tool
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SOURCE = Path(__file__).with_name("waiting_host.c")
 PATIENCE_S = 60.0
 PAM_SUCCESS, PAM_AUTH_ERR, PAM_AUTHINFO_UNAVAIL, PAM_MAXTRIES = 0, 7, 9, 11
 
 
-def build_host(directory: Path) -> str:
-    """Compile the host and return its path."""
-    program = str(directory / "waiting_host")
+def build_program(name: str, directory: Path, *libraries: str) -> str:
+    """Compile one of this directory's C programs and return its path."""
+    program = str(directory / name)
+    source = str(Path(__file__).with_name(f"{name}.c"))
     compiler = require_tool("gcc", "gcc")
-    subprocess.run(
-        [compiler, "-Wall", "-Wextra", "-Werror", str(SOURCE), "-o", program, "-lpam"], check=True
-    )
+    flags = ("-Wall", "-Wextra", "-Werror")
+    subprocess.run([compiler, *flags, source, "-o", program, *libraries], check=True)
     return program
 
 
@@ -35,6 +34,7 @@ class HostProcess:
         """Start it, perhaps under another program (strace); nothing is waited for."""
         self.shown: list[str] = []
         self.result: int | None = None
+        self.status: int | None = None
         self._process = subprocess.Popen(
             [*under, program, service, user],
             stdin=subprocess.PIPE,
@@ -77,7 +77,7 @@ class HostProcess:
         with contextlib.suppress(BrokenPipeError):  # what it did not read any more
             self._process.stdin.close()
         try:
-            self._process.wait(PATIENCE_S)
+            self.status = self._process.wait(PATIENCE_S)
         finally:
             self._process.stdout.close()
 

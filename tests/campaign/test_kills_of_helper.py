@@ -10,7 +10,15 @@ import pytest
 from tests.campaign.helper_process import HelperProcess
 from tests.campaign.leftovers import leftovers
 from tests.campaign.parallel import at_each_call
-from tests.campaign.system_calls import Call, killing, read_calls, recording, spread
+from tests.campaign.system_calls import (
+    KILLED_STATUS,
+    Call,
+    assert_most_were_killed,
+    killing,
+    read_calls,
+    recording,
+    spread,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +36,7 @@ class Killed:
 
     verdict: str | None
     shown: list[str]
+    was_killed: bool
 
     @property
     def observed(self) -> bool:
@@ -36,12 +45,12 @@ class Killed:
 
 
 def attempt(account: EnrolledAccount, answer: str, under: list[str]) -> Killed:
-    """Run one login in a helper under strace."""
+    """Run one login in a helper under another program."""
     with HelperProcess(account.name, under) as helper:
         if helper.wait_for_prompt():
             helper.answer(answer)
             helper.wait_for_verdict()
-    return Killed(helper.verdict, helper.shown)
+    return Killed(helper.verdict, helper.shown, helper.status == KILLED_STATUS)
 
 
 def calls_of_attempt(
@@ -56,6 +65,13 @@ def calls_of_attempt(
     )  # fmt: skip
     names = [call for call, _ in calls if call.name != "exit_group"]
     return names, names[arrival:]
+
+
+def outcome_of(rounds: list[Killed]) -> str:
+    """Return the counts for the table."""
+    killed = sum(each.was_killed for each in rounds)
+    let_in = sum(each.verdict == "success" for each in rounds)
+    return f"{killed} killed, {let_in} let in before"
 
 
 def check_aftermath(account: EnrolledAccount, used: str, killed: Killed) -> None:
@@ -76,66 +92,85 @@ def check_next_login(account: EnrolledAccount) -> None:
 
 @pytest.mark.timeout(1500)
 def test_helper_killed_at_any_call_never_accepts_a_code_twice_nor_locks_out(
-    accounts: list[EnrolledAccount], figures: Figures, campaign: bool, strace: str, tmp_path: Path
+    accounts: list[EnrolledAccount],
+    figures: Figures,
+    campaign: bool,
+    strace: str,
+    killer: str,
+    tmp_path: Path,
 ) -> None:
     """A good TOTP code, a kill at each call of the whole process."""
 
-    def round_with(account: EnrolledAccount, call: Call) -> bool:
+    def round_with(account: EnrolledAccount, call: Call) -> Killed:
         account.enroll()
         used = account.code()
-        killed = attempt(account, used, killing(strace, call))
+        killed = attempt(account, used, killing(killer, call))
         check_aftermath(account, used, killed)
-        return killed.verdict == "success"
+        return killed
 
     accounts[0].enroll()
     calls, _ = calls_of_attempt(accounts[0], strace, tmp_path / "log", accounts[0].code())
     with figures.measured("kill -9 of the helper, TOTP code, every call") as figure:
-        let_in = at_each_call(calls if campaign else spread(calls, SAMPLE), accounts, round_with)
-        figure.rounds = len(let_in)
-        figure.outcome = f"none accepted twice; {sum(let_in)} let in before the kill"
+        rounds = at_each_call(calls if campaign else spread(calls, SAMPLE), accounts, round_with)
+        figure.rounds = len(rounds)
+        assert_most_were_killed([each.was_killed for each in rounds])
+        figure.outcome = f"none accepted twice; {outcome_of(rounds)}"
     assert leftovers() == set()
 
 
 @pytest.mark.timeout(1500)
 def test_helper_killed_after_a_backup_code_came_never_accepts_it_twice(
-    accounts: list[EnrolledAccount], figures: Figures, campaign: bool, strace: str, tmp_path: Path
+    accounts: list[EnrolledAccount],
+    figures: Figures,
+    campaign: bool,
+    strace: str,
+    killer: str,
+    tmp_path: Path,
 ) -> None:
     """A good backup code, a kill at each call from its arrival on."""
 
-    def round_with(account: EnrolledAccount, call: Call) -> bool:
+    def round_with(account: EnrolledAccount, call: Call) -> Killed:
         account.enroll()
         used = account.backup_codes[0]
-        killed = attempt(account, used, killing(strace, call))
+        killed = attempt(account, used, killing(killer, call))
         check_aftermath(account, used, killed)
-        return killed.verdict == "success"
+        return killed
 
     first = accounts[0]
     first.enroll()
     _, calls = calls_of_attempt(first, strace, tmp_path / "log", first.backup_codes[0])
     with figures.measured("kill -9 of the helper, backup code, after the answer") as figure:
-        let_in = at_each_call(calls if campaign else spread(calls, SAMPLE), accounts, round_with)
-        figure.rounds = len(let_in)
-        figure.outcome = f"none accepted twice; {sum(let_in)} let in before the kill"
+        rounds = at_each_call(calls if campaign else spread(calls, SAMPLE), accounts, round_with)
+        figure.rounds = len(rounds)
+        assert_most_were_killed([each.was_killed for each in rounds])
+        figure.outcome = f"none accepted twice; {outcome_of(rounds)}"
 
 
 @pytest.mark.timeout(1500)
 def test_helper_killed_after_a_wrong_code_came_gives_no_free_guess(
-    accounts: list[EnrolledAccount], figures: Figures, campaign: bool, strace: str, tmp_path: Path
+    accounts: list[EnrolledAccount],
+    figures: Figures,
+    campaign: bool,
+    strace: str,
+    killer: str,
+    tmp_path: Path,
 ) -> None:
     """A wrong code, a kill at each call from its arrival on: what shows is counted before."""
 
-    def round_with(account: EnrolledAccount, call: Call) -> tuple[bool, int]:
+    def round_with(account: EnrolledAccount, call: Call) -> tuple[Killed, int]:
         account.enroll()
-        killed = attempt(account, account.wrong_code(), killing(strace, call))
+        killed = attempt(account, account.wrong_code(), killing(killer, call))
         counted = account.failures()
         assert counted in ((1,) if killed.observed else (0, 1)), "a guess was free"
         check_next_login(account)
-        return killed.observed, counted
+        return killed, counted
 
     accounts[0].enroll()
     _, calls = calls_of_attempt(accounts[0], strace, tmp_path / "log", accounts[0].wrong_code())
     with figures.measured("kill -9 of the helper, wrong code, after the answer") as figure:
         rounds = at_each_call(calls if campaign else spread(calls, SAMPLE), accounts, round_with)
         figure.rounds = len(rounds)
-        observed, counted = (sum(column) for column in zip(*rounds, strict=True))
+        assert_most_were_killed([killed.was_killed for killed, _ in rounds])
+        observed = sum(killed.observed for killed, _ in rounds)
+        counted = sum(failures for _, failures in rounds)
         figure.outcome = f"{observed} guesses observed, {counted} counted"

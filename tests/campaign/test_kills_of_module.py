@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.campaign.host_process import PAM_SUCCESS, HostProcess
 from tests.campaign.leftovers import leftovers
-from tests.campaign.system_calls import killing, read_calls, recording, spread
+from tests.campaign.system_calls import (
+    assert_most_were_killed,
+    killing_alone,
+    read_calls,
+    recording,
+    spread,
+)
 from tests.harness.processes import helpers, wait_until
 
 if TYPE_CHECKING:
@@ -16,6 +23,7 @@ if TYPE_CHECKING:
 
     from tests.campaign.enrolled_account import EnrolledAccount
     from tests.campaign.figures import Figures
+    from tests.campaign.system_calls import Call
 
 SAMPLE = 16
 HELPER_PATIENCE_S = 10.0
@@ -39,6 +47,11 @@ class Attempts:
         return host
 
 
+def calls_of_host(recorded: list[tuple[Call, str]]) -> list[Call]:
+    """Return the calls at which strace can kill: not its own start of the host, nor the end."""
+    return [call for call, _ in recorded if call.name not in ("execve", "exit_group")]
+
+
 @pytest.mark.timeout(1500)
 def test_host_killed_at_any_call_never_makes_a_code_good_twice_nor_locks_out(
     account: EnrolledAccount,
@@ -53,21 +66,24 @@ def test_host_killed_at_any_call_never_makes_a_code_good_twice_nor_locks_out(
     attempts = Attempts(account, host, service)
     account.enroll()
     assert attempts.run(account.code(), recording(strace, tmp_path / "log")).result == PAM_SUCCESS
-    calls = [call for call, _ in read_calls(tmp_path / "log")]
+    calls = calls_of_host(read_calls(tmp_path / "log"))
     let_in = 0
+    was_killed = []
     with figures.measured("kill -9 of the module's host, TOTP code, every call") as figure:
         for call in calls if campaign else spread(calls, SAMPLE):
             account.enroll()
             used = account.code()
-            killed = attempts.run(used, killing(strace, call, follow=False))
+            killed = attempts.run(used, killing_alone(strace, call))
             let_in += killed.result == PAM_SUCCESS
             again = account.log_in(used)
             assert again == "refused" or killed.result != PAM_SUCCESS, str(call)
             assert account.log_in(used) == "refused", str(call)
             assert account.log_in(account.code(1)) == "success", str(call)
             assert leftovers() == set(), str(call)
+            was_killed.append(killed.status == -signal.SIGKILL)
             figure.rounds += 1
-        figure.outcome = f"none accepted twice; {let_in} let in before the kill"
+        assert_most_were_killed(was_killed)
+        figure.outcome = f"none accepted twice; {sum(was_killed)} killed, {let_in} let in before"
 
 
 @pytest.mark.timeout(1500)
@@ -86,16 +102,19 @@ def test_host_killed_at_any_call_gives_no_free_guess(
     attempts.run(account.wrong_code(), recording(strace, tmp_path / "log"))
     recorded = read_calls(tmp_path / "log")
     answered = next(i for i, (call, line) in enumerate(recorded) if line.startswith("read(0,"))
-    calls = [call for call, _ in recorded[answered:]]
+    calls = calls_of_host(recorded[answered:])
     observed = counted = 0
+    was_killed = []
     with figures.measured("kill -9 of the module's host, wrong code, after the answer") as figure:
         for call in calls if campaign else spread(calls, SAMPLE):
             account.enroll()
-            killed = attempts.run(account.wrong_code(), killing(strace, call, follow=False))
+            killed = attempts.run(account.wrong_code(), killing_alone(strace, call))
             was_observed = killed.result is not None or bool(killed.shown)
             assert account.failures() in ((1,) if was_observed else (0, 1)), str(call)
             observed += was_observed
             counted += account.failures()
             assert account.log_in(account.code()) == "success", str(call)
+            was_killed.append(killed.status == -signal.SIGKILL)
             figure.rounds += 1
+        assert_most_were_killed(was_killed)
         figure.outcome = f"{observed} guesses observed, {counted} counted"
