@@ -40,8 +40,9 @@ class SystemLog:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening."""
-        os.unlink(LOG_SOCKET)
+        """Stop listening; a later listener may have taken the place already."""
+        if os.path.lexists(LOG_SOCKET):
+            os.unlink(LOG_SOCKET)
         self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join(5)
         self._socket.close()
