@@ -25,21 +25,23 @@ Kind = Literal["totp", "backup"]
 PAM_RESULTS = {PAM_SUCCESS, PAM_AUTH_ERR, PAM_MAXTRIES, PAM_AUTHINFO_UNAVAIL}
 # Helpers start one after the other: the host has eight slots for starting them.
 STARTED_AT_ONCE = 8
-# Rounds of the full and of the short form for each size, of helpers and of whole PAM hosts.
+# Rounds of the full and of the short form for each size, of helpers and of whole PAM hosts:
+# 1,000 in all.
 HELPER_ROUNDS: dict[tuple[int, Kind], tuple[int, int]] = {
-    (2, "totp"): (380, 1),
-    (2, "backup"): (380, 1),
-    (16, "totp"): (80, 1),
-    (16, "backup"): (80, 1),
-    (64, "totp"): (10, 1),
-    (64, "backup"): (10, 1),
+    (2, "totp"): (300, 1),
+    (2, "backup"): (300, 1),
+    (16, "totp"): (120, 1),
+    (16, "backup"): (120, 1),
+    (64, "totp"): (60, 1),
+    (64, "backup"): (60, 1),
 }
 HOST_ROUNDS: dict[tuple[int, Kind], tuple[int, int]] = {
     (2, "totp"): (21, 1),
     (2, "backup"): (20, 1),
     (16, "totp"): (8, 1),
     (16, "backup"): (8, 1),
-    (64, "totp"): (3, 1),
+    (64, "totp"): (5, 1),
+    (64, "backup"): (5, 1),
 }
 
 
