@@ -40,6 +40,14 @@ static int above_standard(int fd)
     return moved;
 }
 
+/* Never NULL, which would stand for "no failure". */
+static const char *reason_of(int error)
+{
+    const char *description = strerrordesc_np(error);
+
+    return description != NULL ? description : "failed for an unknown reason";
+}
+
 static void close_fd(int *fd)
 {
     if (*fd >= 0)
@@ -87,7 +95,7 @@ bool back_end_receive(const struct back_end *back_end, int64_t deadline_ms, uint
     else if (length == 0 || (length < 0 && errno == ECONNRESET))
         *reason = "ended without an answer";
     else if (length < 0)
-        *reason = strerrordesc_np(errno);
+        *reason = reason_of(errno);
     else if (length > WIRE_MAX_MESSAGE_BYTES || !wire_decode(buffer, (size_t)length, message))
         *reason = "sent something that is not a message of the protocol";
     else
@@ -230,7 +238,7 @@ bool back_end_open_helper(pam_handle_t *pamh, struct back_end *back_end, int64_t
         started = start_helper_above_limit(back_end);
     }
     if (!started)
-        reason = strerrordesc_np(errno);
+        reason = reason_of(errno);
     else if (receive_hello(back_end, deadline_ms, &reason))
         return true;
     log_line(pamh, LOG_ERR, "the helper %s: %s", PAM_TFA_HELPER, reason);

@@ -35,7 +35,7 @@
 #define SLOT_COUNT 8
 #define SLOT_FD 4
 /* Leaves time to start and to ask within ANSWER_LIMIT_MS. */
-#define SLOT_WAIT_MS 3500
+#define SLOT_WAIT_MS 2500
 
 /* Made by the cffi embedding (build_helper.py). */
 extern int pam_tfa_serve(int socket_fd, int slot_fd);

@@ -25,7 +25,7 @@
 static void replace_control_characters(char *line)
 {
     for (; *line != '\0'; line++)
-        if ((unsigned char)*line < 0x20 || *line == 0x7f)
+        if ((unsigned char)*line < 0x20 || (unsigned char)*line >= 0x7f)
             *line = '?';
 }
 
@@ -52,11 +52,9 @@ static void send_line(const char *line)
     if (fd < 0)
         return;
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    ssize_t sent;
-    do
-        sent = sendto(fd, line, strlen(line), MSG_NOSIGNAL, (const struct sockaddr *)&address,
-                      sizeof address);
-    while (sent < 0 && errno == EINTR);
+    /* Not again after a signal: a host's timer could keep it from ever ending. */
+    (void)!sendto(fd, line, strlen(line), MSG_NOSIGNAL, (const struct sockaddr *)&address,
+                  sizeof address);
     close(fd);
 }
 

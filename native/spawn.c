@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -25,8 +26,10 @@
 
 #include <linux/close_range.h>
 
+#include "deadline.h"
+
 #define CHILD_STACK_BYTES 16384
-#define END_WAIT_MS 500
+#define END_WAIT_MS 250
 
 struct child_plan {
     const char *path;
@@ -131,18 +134,21 @@ int spawn_helper(const char *path, int socket_fd)
     _Alignas(16) char stack[CHILD_STACK_BYTES];
     struct child_plan plan = {path, socket_fd, geteuid() == 0, 0};
     sigset_t all, before;
-    int pidfd = -1;
+    int pidfd = -1, cancel_state;
 
-    /* No handler of the host may run in the child, on the host's memory. */
+    /* Neither a handler of the host nor a thread's cancellation, which open() and
+     * close() would act upon, may run in the child, on the host's memory. */
     sigfillset(&all);
-    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
+    if (pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state) != 0 ||
+        pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
         return -1;
-    /* No exit signal (the low byte is 0): the host gets no SIGCHLD, its wait() does
-     * not see this child, and ignoring SIGCHLD does not reap it. */
+    /* No exit signal (the low byte is 0): a child that fails before it executes the
+     * helper goes unseen by the host. execve() sets SIGCHLD again. */
     const pid_t pid = clone(child_main, stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_PIDFD,
                             &plan, &pidfd);
     const int error = pid < 0 ? errno : plan.error;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_setcancelstate(cancel_state, NULL);
     if (pid >= 0 && error != 0)
         spawn_end(pidfd);
     errno = error;
@@ -162,9 +168,10 @@ static bool collect(int pidfd)
 void spawn_end(int pidfd)
 {
     const struct timespec pause = {0, 1000000};
+    const int64_t deadline_ms = now_ms() + END_WAIT_MS;
 
     syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-    for (int waited_ms = 0; !collect(pidfd) && waited_ms < END_WAIT_MS; waited_ms++)
+    while (!collect(pidfd) && now_ms() < deadline_ms)
         nanosleep(&pause, NULL);
     close(pidfd);
 }

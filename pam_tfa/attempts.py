@@ -15,6 +15,8 @@ from pam_tfa.core.records import Record, associated_data
 from pam_tfa.core.recovery import state_after_damage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pam_tfa.core.state import State
     from pam_tfa.store.files import FileStore
     from pam_tfa.store.sealing import SealKeyring
@@ -52,7 +54,7 @@ def try_answer(
     keyring: SealKeyring,
     account_name: str,
     answer: bytes,
-    now_s: int,
+    now: Callable[[], int],
     uid: int | None = None,
 ) -> Decision:
     """Decide on an answer and save what it leaves behind.
@@ -62,7 +64,8 @@ def try_answer(
         keyring: opens its secrets.
         account_name: as NSS has it.
         answer: as typed.
-        now_s: Unix seconds.
+        now: the clock, Unix seconds. Read under the lock: a reading from before a long wait for
+            it would look like a clock that was set back, and end other people's waits.
         uid: the account's, which the record must have; None where it has none any more.
 
     Returns: the decision, whose state is durable.
@@ -74,7 +77,7 @@ def try_answer(
             stored = transaction.load()
             if stored is None:
                 raise NotEnrolledError
-            record, state = stored.record, stored.state
+            record, state, now_s = stored.record, stored.state, now()
             if stored.damaged:
                 # Saved whatever the answer is: a repair made anew at each attempt would move
                 # the beginning of a wait along with the clock, and it would never end.

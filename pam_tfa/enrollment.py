@@ -167,7 +167,7 @@ def _prove(
         return None
     store, keyring, now, _ = surroundings
     try:
-        return try_answer(store, keyring, account.name, answer, now())
+        return try_answer(store, keyring, account.name, answer, now)
     except NotEnrolledError:
         return None
 

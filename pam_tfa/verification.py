@@ -32,9 +32,7 @@ def verify(account: Account, answer: Answer, config: Config, system: System) -> 
         return refused(f"not_a_code:{answer.unusable}")
     store, keyring = system.open_store(config), system.load_keyring(config)
     try:
-        decision = try_answer(
-            store, keyring, account.name, answer.text, system.now_s(), account.uid
-        )
+        decision = try_answer(store, keyring, account.name, answer.text, system.now_s, account.uid)
     except NotEnrolledError:
         return refused("not_enrolled_any_more")
     return _outcome(decision)

@@ -54,7 +54,8 @@ check_prefix_is_ours() {
 
 # Whoever can write a directory on the way to the helper can put his own there, and root runs it.
 check_parents_are_trusted() {
-    local directory=$PREFIX
+    local directory
+    directory=$(realpath -m "$PREFIX")
     while [[ $directory != / ]]; do
         if [[ -e $directory && -n $(find -H "$directory" -maxdepth 0 \( ! -uid 0 -o -perm /022 \)) ]]; then
             fail "$directory must belong to root and be writable by root alone, because root will run what lies below it."

@@ -6,7 +6,7 @@ from pam_tfa.core.lockout import NO_FAILURES, count_failure
 from pam_tfa.core.matching import TOTP_RESYNC_STEPS, TOTP_WINDOW_STEPS
 from pam_tfa.core.otp_parameters import OtpParameters
 from pam_tfa.core.records import Record, clamp_time
-from pam_tfa.core.state import AuthenticatorState, State
+from pam_tfa.core.state import MAX_MOVING_FACTOR, AuthenticatorState, State
 from pam_tfa.core.suspension import NOT_SUSPENDED
 
 
@@ -72,7 +72,11 @@ def _after_damage(
             last_step = max(state.last_step, _window_end(state, clock_step), second)
             return state._replace(last_step=last_step, resync_factor=-1)
         case "hotp":
-            return state._replace(needs_two_codes=True, resync_factor=-1)
+            # What was lost may have been the second code of a resynchronisation.
+            counter = state.counter
+            if state.resync_factor >= 0:
+                counter = min(MAX_MOVING_FACTOR, max(counter, state.resync_factor + 2))
+            return state._replace(counter=counter, needs_two_codes=True, resync_factor=-1)
         case _:
             assert_never(parameters.type)
 

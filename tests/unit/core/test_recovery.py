@@ -147,3 +147,17 @@ def test_clock_reset_leaves_hotp_alone() -> None:
     account = Account(LONG_HOTP)
     account.enters(account.code(3))
     assert state_after_clock_reset(account.state, account.record, 0) == account.state
+
+
+@pytest.mark.parametrize("ahead", [11, 50, 99])
+def test_hotp_resynchronisation_that_was_lost_is_not_repeated(ahead: int) -> None:
+    """Whoever saw both codes of it can't use them again as the two that are asked for."""
+    account = Account(LONG_HOTP)
+    codes = [account.code(ahead), account.code(ahead + 1)]
+    account.enters(codes[0])
+    older = account.state
+    assert is_success(account.enters(codes[1]))
+    damage(account, older)
+    assert [is_success(account.enters(code)) for code in (codes[1], *codes)] == [False] * 3
+    later = [account.code(ahead + 2), account.code(ahead + 3)]
+    assert [is_success(account.enters(code, NOW_S + 3600)) for code in later] == [False, True]

@@ -153,11 +153,11 @@ def test_steps_come_in_order_and_the_record_before_the_backup_codes(world: World
 def test_confirmed_code_is_used_up(world: World) -> None:
     """The code that confirmed does not log in as well."""
     finish(start(world), App(world))
-    decision = try_answer(world.store, world.keyring, "alice", world.code(), NOW_S)
+    decision = try_answer(world.store, world.keyring, "alice", world.code(), lambda: NOW_S)
     assert isinstance(decision, Refused)
     assert decision.reason == "replayed_code"
     world.now_s += 30
-    decision = try_answer(world.store, world.keyring, "alice", world.code(), world.now_s)
+    decision = try_answer(world.store, world.keyring, "alice", world.code(), lambda: world.now_s)
     assert isinstance(decision, Accepted)
 
 
@@ -165,7 +165,7 @@ def test_hotp_counter_moves_past_the_confirmed_code(world: World) -> None:
     """Code 0 confirmed, code 1 logs in."""
     finish(start(world, otp=HOTP), App(world))
     tried = [
-        try_answer(world.store, world.keyring, "alice", world.code(counter=each), NOW_S)
+        try_answer(world.store, world.keyring, "alice", world.code(counter=each), lambda: NOW_S)
         for each in (0, 1)
     ]
     assert [type(each) for each in tried] == [Refused, Accepted]
@@ -258,7 +258,7 @@ def test_replacing_without_a_code_ends_a_suspension_and_clears_counts(world: Wor
     """An administrator's --replace."""
     world.enrolled()
     administration.suspend(world.store, "alice", None, "phone lost", NOW_S)
-    try_answer(world.store, world.keyring, "alice", b"000000", NOW_S)
+    try_answer(world.store, world.keyring, "alice", b"000000", lambda: NOW_S)
     _, outcome = finish(start(world, "none"), App(world))
     assert outcome == Enrolled(replaced=True, ended_suspension=True)
     status = administration.read_status(world.store, "alice", NOW_S)
@@ -303,7 +303,7 @@ def test_unconfirmed_flow_stores_last_and_spares_a_live_enrolment(world: World) 
     assert stored_at == [False, False, True]
     assert isinstance(outcome, Enrolled)
     assert isinstance(
-        try_answer(world.store, world.keyring, "alice", world.code(), NOW_S), Accepted
+        try_answer(world.store, world.keyring, "alice", world.code(), lambda: NOW_S), Accepted
     )
     _, outcome = finish(enroll_unconfirmed(surroundings, ALICE, otp, "web1", replace=False))
     assert outcome == AlreadyEnrolled()
@@ -322,10 +322,10 @@ def test_every_backup_code_is_good_once(world: World) -> None:
     assert len(set(codes)) == 10
     for left, code in zip(range(9, -1, -1), codes, strict=True):
         spelled = code.lower().replace("-", " ").encode()
-        decision = try_answer(world.store, world.keyring, "alice", spelled, NOW_S)
+        decision = try_answer(world.store, world.keyring, "alice", spelled, lambda: NOW_S)
         assert isinstance(decision, BackupAccepted)
         assert decision.codes_left == left
-    again = try_answer(world.store, world.keyring, "alice", codes[0].encode(), NOW_S)
+    again = try_answer(world.store, world.keyring, "alice", codes[0].encode(), lambda: NOW_S)
     assert isinstance(again, Refused)
     assert again.reason == "used_backup_code"
 
@@ -333,7 +333,7 @@ def test_every_backup_code_is_good_once(world: World) -> None:
 def test_new_backup_codes_kill_the_old_and_keep_the_secret(world: World) -> None:
     """Also after some were used."""
     old = world.enrolled()
-    try_answer(world.store, world.keyring, "alice", old[0].encode(), NOW_S)
+    try_answer(world.store, world.keyring, "alice", old[0].encode(), lambda: NOW_S)
     secret = world.secret()
     new = administration.renew_backup_codes(
         world.store, "alice", NOW_S, world.surroundings.random_bytes
@@ -342,7 +342,7 @@ def test_new_backup_codes_kill_the_old_and_keep_the_secret(world: World) -> None
     assert not set(new) & set(old)
     assert world.secret() == secret
     outcomes = [
-        type(try_answer(world.store, world.keyring, "alice", each.encode(), NOW_S))
+        type(try_answer(world.store, world.keyring, "alice", each.encode(), lambda: NOW_S))
         for each in (old[1], new[0])
     ]
     assert outcomes == [Refused, BackupAccepted]
@@ -352,11 +352,11 @@ def test_unlock_clears_all_counts(world: World) -> None:
     """After as many wrong codes as lock."""
     codes = world.enrolled()
     for _ in range(7):
-        try_answer(world.store, world.keyring, "alice", b"000000", NOW_S)
-    locked = try_answer(world.store, world.keyring, "alice", world.code(), NOW_S)
+        try_answer(world.store, world.keyring, "alice", b"000000", lambda: NOW_S)
+    locked = try_answer(world.store, world.keyring, "alice", world.code(), lambda: NOW_S)
     assert isinstance(locked, Locked)
     assert administration.unlock(world.store, "alice", NOW_S, reset_clock=False)
-    opened = try_answer(world.store, world.keyring, "alice", world.code(), NOW_S)
+    opened = try_answer(world.store, world.keyring, "alice", world.code(), lambda: NOW_S)
     assert isinstance(opened, Accepted)
     assert codes
 
@@ -365,14 +365,16 @@ def test_clock_reset_lets_in_after_a_clock_that_ran_ahead(world: World) -> None:
     """A login ten years ahead made every code of today a used one."""
     world.enrolled()
     world.now_s += 10 * 365 * 86400
-    ahead = try_answer(world.store, world.keyring, "alice", world.code(), world.now_s)
+    ahead = try_answer(world.store, world.keyring, "alice", world.code(), lambda: world.now_s)
     assert isinstance(ahead, Accepted)
     world.now_s = NOW_S
-    assert isinstance(try_answer(world.store, world.keyring, "alice", world.code(), NOW_S), Refused)
+    assert isinstance(
+        try_answer(world.store, world.keyring, "alice", world.code(), lambda: NOW_S), Refused
+    )
     assert administration.unlock(world.store, "alice", NOW_S, reset_clock=True)
     world.now_s += 60
     assert isinstance(
-        try_answer(world.store, world.keyring, "alice", world.code(), world.now_s), Accepted
+        try_answer(world.store, world.keyring, "alice", world.code(), lambda: world.now_s), Accepted
     )
 
 

@@ -287,3 +287,21 @@ def test_wait_after_a_damaged_state_ends(tmp_path: Path) -> None:
     assert run(machine, code_at(machine.clock_s)).verdict == "locked"
     machine.clock_s = NOW_S + 90
     assert run(machine, code_at(machine.clock_s)).verdict == "success"
+
+
+def test_clock_is_read_while_the_account_is_locked(machine: FakeMachine) -> None:
+    """A reading from before the wait for the lock would take other people's waits back."""
+    from pam_tfa.attempts import try_answer
+    from pam_tfa.core.errors import StoreBusyError
+
+    busy = []
+
+    def now() -> int:
+        with pytest.raises(StoreBusyError), machine.store.transaction("alice"):
+            pass
+        busy.append(True)
+        return NOW_S
+
+    keyring = machine.load_keyring(machine.config)
+    try_answer(machine.store, keyring, "alice", wrong_code_at(NOW_S), now, 1000)
+    assert busy == [True]

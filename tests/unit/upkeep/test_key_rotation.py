@@ -246,7 +246,7 @@ def test_login_that_read_the_key_file_before_the_rotation_succeeds(tmp_path: Pat
     keyring = SealKeyring.load(machine.config.seal_key_path)
     rotate(machine)
     now_s = NOW_S + 60
-    decision = try_answer(machine.store, keyring, "alice", code_at(now_s), now_s, 1000)
+    decision = try_answer(machine.store, keyring, "alice", code_at(now_s), lambda: now_s, 1000)
     assert isinstance(decision, Accepted)
 
 
