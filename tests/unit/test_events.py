@@ -1,10 +1,15 @@
 """Log lines: one event is one line, whatever is in it."""
 
+import socket
+import time
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pam_tfa.events import Sentence, format_event
+from pam_tfa import events
+from pam_tfa.events import Sentence, format_event, write_event
 
 
 def test_event_is_key_value_pairs() -> None:
@@ -47,3 +52,24 @@ def test_any_value_gives_one_printable_line(value: str) -> None:
     assert line.isprintable()
     assert line.endswith(" end=1")
     assert line.count("user=") == 1
+
+
+def test_log_that_takes_nothing_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """syslog(3) would wait for ever, and the login that waits would be ended."""
+    path = str(tmp_path / "log")
+    monkeypatch.setattr(events, "LOG_SOCKET", path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.bind(path)
+        began_s = time.monotonic()
+        for _ in range(12):  # more than a queue holds (net.unix.max_dgram_qlen)
+            write_event("test", 6, "x" * 60_000)
+        assert time.monotonic() - began_s < 12 * events.SEND_LIMIT_S + 2
+        assert log.recv(100).startswith(b"<86>")
+
+
+def test_missing_log_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host without a log still lets people in."""
+    monkeypatch.setattr(events, "LOG_SOCKET", str(tmp_path / "log"))
+    write_event("test", 6, "event=login")
