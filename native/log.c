@@ -22,7 +22,7 @@
 
 /* The caller of a set-uid host chooses its name, and whoever knocks chooses others:
  * nothing of it may begin a line or reach the terminal of who reads the log. */
-static void replace_control_characters(char *line)
+static void replace_unprintable(char *line)
 {
     for (; *line != '\0'; line++)
         if ((unsigned char)*line < 0x20 || (unsigned char)*line >= 0x7f)
@@ -73,6 +73,6 @@ void log_line(pam_handle_t *pamh, int priority, const char *format, ...)
     snprintf(line, sizeof line, "<%d>%s %.64s[%d]: pam_tfa(%.64s:auth): %s",
              LOG_AUTHPRIV | priority, stamp, program_invocation_short_name, (int)getpid(),
              (const char *)service, text);
-    replace_control_characters(line);
+    replace_unprintable(line);
     send_line(line);
 }

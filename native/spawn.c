@@ -118,7 +118,8 @@ static int child_main(void *argument)
 
     /* A session of its own: no terminal, so that ^Z and ^C don't reach it. */
     setsid();
-    if ((plan->is_root && !take_root_ids()) || !arrange_descriptors(plan->socket_fd) || chdir("/") != 0) {
+    if ((plan->is_root && !take_root_ids()) || !arrange_descriptors(plan->socket_fd) ||
+        chdir("/") != 0) {
         plan->error = errno;
         _exit(126);
     }
