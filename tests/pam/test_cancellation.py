@@ -4,7 +4,10 @@ import subprocess
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-SOURCES = (Path(__file__).parent / "cancelled_host" / "cancelled.c", CHECKOUT / "native" / "spawn.c")
+SOURCES = (
+    Path(__file__).parent / "cancelled_host" / "cancelled.c",
+    CHECKOUT / "native" / "spawn.c",
+)
 
 
 def test_cancellation_never_runs_in_the_child(tmp_path: Path) -> None:
