@@ -137,9 +137,11 @@ finish() {
     fi
 }
 
-# pip's own launcher reads PYTHONPATH and the user's site directory; -I (isolated) does not.
+# pip's own launcher reads PYTHONPATH and the user's site directory; -I (isolated) does not. -Xutf8: names of accounts
+# are the same bytes as at a login, also for root in an old locale, whose record no login would find. One word, because
+# the kernel makes one argument of what follows the interpreter.
 write_launcher() {
-    printf '#!%s/bin/python3 -I\nimport sys\n\nfrom pam_tfa.cli.__main__ import main\n\nsys.exit(main())\n' \
+    printf '#!%s/bin/python3 -IXutf8\nimport sys\n\nfrom pam_tfa.cli.__main__ import main\n\nsys.exit(main())\n' \
         "$RELEASE" >"$RELEASE/bin/pam-tfa"
     chmod 0755 "$RELEASE/bin/pam-tfa"
 }

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import locale
 import os
 import sys
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Final, NamedTuple, TextIO
 
 from pam_tfa.cli.qr import Ink
@@ -191,8 +194,24 @@ class Terminal:
 
 
 def this_terminal(environment: Mapping[str, str]) -> Terminal:
-    """Return the terminal of this process."""
+    """Return the terminal of this process, written to as its locale says.
+
+    Python itself runs in UTF-8 mode (scripts/install.sh), which is about names, not terminals.
+    """
+    encoding = _encoding_of_locale()
+    for stream in (sys.stdout, sys.stderr):
+        if encoding is not None and isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding=encoding)
     return Terminal(sys.stdin, sys.stdout, sys.stderr, environment)
+
+
+def _encoding_of_locale() -> str | None:
+    """Return the locale's encoding; None for UTF-8, for C's ASCII and for one unknown to Python."""
+    try:
+        name = codecs.lookup(locale.getencoding()).name
+    except LookupError:
+        return None
+    return None if name in ("utf-8", "ascii") else name
 
 
 def _read_line(descriptor: int) -> bytes | None:
