@@ -167,6 +167,6 @@ class Outcome:
         self.mend = mend
 
 
-def refused(reason: str) -> Outcome:
+def refused(reason: str, mend: str | None = None) -> Outcome:
     """Refuse: the user is told the same whatever the reason, which only the log knows."""
-    return Outcome("refused", reason, text.REFUSED, syslog.LOG_NOTICE)
+    return Outcome("refused", reason, text.REFUSED, syslog.LOG_NOTICE, mend)

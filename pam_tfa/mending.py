@@ -1,4 +1,4 @@
-"""What mends a login that was refused because something is broken, for the log.
+"""What mends a login that was refused although its user did nothing wrong, for the log.
 
 Whoever reads the line has a locked-out user on the phone: it names the command to type.
 """
@@ -25,6 +25,10 @@ _BY_ERROR = (
     (StoreBusyError, ""),
     (StoreUnavailableError, "pam-tfa init where it was never made, else its mount, owner, mode"),
 )
+_BY_REASON = {
+    "clock_behind_last_step": "set the clock right, then pam-tfa unlock {user} --reset-clock",
+    "backup_codes_refused": "pam-tfa backup-codes {user}",
+}
 
 
 def mend_of(error: PamTfaError, user: str) -> Sentence | None:
@@ -36,9 +40,25 @@ def mend_of(error: PamTfaError, user: str) -> Sentence | None:
 
     Returns: None where the error says all there is.
     """
-    if not user or not _PLAIN.issuperset(user) or user.startswith("-"):
-        user = "USER"
     text = _BY_FIELD.get(error.field, "") if isinstance(error, RecordDamagedError) else ""
     if not text:
         text = next((each for kind, each in _BY_ERROR if isinstance(error, kind)), "")
+    return _for_user(text, user)
+
+
+def mend_of_refusal(reason: str, user: str) -> Sentence | None:
+    """Name what mends a refusal that will be repeated whatever the user types.
+
+    Args:
+        reason: of pam_tfa.core.attempt.Refused.
+        user: as for mend_of.
+
+    Returns: None for every other refusal.
+    """
+    return _for_user(_BY_REASON.get(reason, ""), user)
+
+
+def _for_user(text: str, user: str) -> Sentence | None:
+    if not user or not _PLAIN.issuperset(user) or user.startswith("-"):
+        user = "USER"
     return Sentence(text.format(user=user)) if text else None

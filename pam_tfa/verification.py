@@ -16,6 +16,7 @@ from pam_tfa.core.attempt import (
 )
 from pam_tfa.dialogue import Outcome, refused
 from pam_tfa.locale import login as text
+from pam_tfa.mending import mend_of_refusal
 
 if TYPE_CHECKING:
     from pam_tfa.config import Config
@@ -35,10 +36,10 @@ def verify(account: Account, answer: Answer, config: Config, system: System) -> 
         decision = try_answer(store, keyring, account.name, answer.text, system.now_s, account.uid)
     except NotEnrolledError:
         return refused("not_enrolled_any_more")
-    return _outcome(decision)
+    return _outcome(decision, account.name)
 
 
-def _outcome(decision: Decision) -> Outcome:
+def _outcome(decision: Decision, user: str) -> Outcome:
     match decision:
         case Accepted():
             return Outcome("success", "code", "", syslog.LOG_INFO)
@@ -46,7 +47,7 @@ def _outcome(decision: Decision) -> Outcome:
             shown = text.BACKUP_ACCEPTED.format(left=left)
             return Outcome("success", "backup_code", shown, syslog.LOG_NOTICE)
         case Refused(reason=reason):
-            return refused(reason)
+            return refused(reason, mend_of_refusal(reason, user))
         case Locked(wait_s=int(wait_s)):
             shown = text.LOCKED_FOR.format(wait=text.format_wait(wait_s))
             return Outcome("locked", f"for_{wait_s}_s", shown, syslog.LOG_WARNING)

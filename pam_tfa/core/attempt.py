@@ -20,7 +20,7 @@ from pam_tfa.core.lockout import (
     count_failure,
     remaining_wait,
 )
-from pam_tfa.core.matching import match_code, note_refused_code
+from pam_tfa.core.matching import NotMatched, match_code, note_refused_code
 from pam_tfa.core.otp_parameters import MAX_SECRET_BYTES, MIN_SECRET_BYTES
 from pam_tfa.core.records import Record, clamp_time
 from pam_tfa.core.state import State
@@ -30,6 +30,7 @@ _CountKind = Literal["codes", "backup", "verify"]
 RefusedReason = Literal[
     "wrong_code",
     "replayed_code",
+    "clock_behind_last_step",
     "wrong_backup_code",
     "used_backup_code",
     "backup_codes_refused",
@@ -181,9 +182,15 @@ def _decide_code(
         accepted = state._replace(authenticators=tuple(new or old for new, old in advanced))
         return Accepted(accepting[0], _with_failures(accepted, kind, NO_FAILURES))
     noted = [note_refused_code(*device, code, now_s) for device in devices]
-    reason: RefusedReason = "replayed_code" if any(n.replayed for n in noted) else "wrong_code"
     refused = state._replace(authenticators=tuple(each.state for each in noted))
-    return Refused(reason, _one_failure_more(refused, kind, now_s))
+    return Refused(_reason_for(noted), _one_failure_more(refused, kind, now_s))
+
+
+def _reason_for(noted: list[NotMatched]) -> RefusedReason:
+    # The clock first: its user's codes are refused, used or not, until an administrator helps.
+    if any(each.clock_is_behind for each in noted):
+        return "clock_behind_last_step"
+    return "replayed_code" if any(each.replayed for each in noted) else "wrong_code"
 
 
 def _decide_backup_code(

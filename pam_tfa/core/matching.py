@@ -22,10 +22,13 @@ class NotMatched(NamedTuple):
     Attributes:
         state: remembers the code where it may be the first of two for resynchronisation.
         replayed: the code was good once, for the log.
+        clock_is_behind: no clock that went straight on to now can have accepted the last step,
+            for the log.
     """
 
     state: AuthenticatorState
     replayed: bool
+    clock_is_behind: bool
 
 
 def match_code(
@@ -71,6 +74,7 @@ def note_refused_code(
     return NotMatched(
         state=state._replace(resync_factor=newest if newest >= first_good else -1),
         replayed=any(each < first_good for each in matched),
+        clock_is_behind=_clock_is_behind(parameters, state, now_s),
     )
 
 
@@ -97,6 +101,14 @@ def _hotp_candidates(state: AuthenticatorState) -> set[int]:
 def _after_totp(step: int, clock_step: int) -> AuthenticatorState:
     drift_steps = max(-MAX_DRIFT_STEPS, min(MAX_DRIFT_STEPS, step - clock_step))
     return AuthenticatorState(last_step=step, drift_steps=drift_steps)
+
+
+def _clock_is_behind(parameters: OtpParameters, state: AuthenticatorState, now_s: int) -> bool:
+    # A step is accepted at most TOTP_RESYNC_STEPS ahead of the clock: then it ran ahead, or now
+    # it is behind.
+    if parameters.type != "totp":
+        return False
+    return state.last_step > now_s // parameters.period_s + TOTP_RESYNC_STEPS
 
 
 def _resync_candidates(parameters: OtpParameters, state: AuthenticatorState, now_s: int) -> range:

@@ -68,6 +68,20 @@ def test_replayed_code_is_refused_and_counted() -> None:
     assert account.state.codes == FailureCount(1, NOW_S)
 
 
+@pytest.mark.parametrize(
+    ("steps_back", "expected"), [(20, "replayed_code"), (21, "clock_behind_last_step")]
+)
+def test_last_step_that_this_clock_can_not_have_accepted_is_named(
+    steps_back: int, expected: str
+) -> None:
+    """No good code lies further than 20 steps ahead, so it isn't the user who went wrong."""
+    account = Account()
+    account.enters(account.code(NOW_STEP))
+    clock_step = NOW_STEP - steps_back
+    assert reason(account.enters(account.code(clock_step), clock_step * 30)) == expected
+    assert account.state.codes.failures == 1
+
+
 def test_code_older_than_the_accepted_one_is_refused() -> None:
     """Though it was never used (RFC 6238 section 5.2 is stricter than needed here)."""
     account = Account()

@@ -7,7 +7,7 @@ import pytest
 from pam_tfa.core import errors
 from pam_tfa.dialogue import Account
 from pam_tfa.mending import mend_of
-from tests.unit.login.builders import NOW_S, FakeMachine, code_at, run
+from tests.unit.login.builders import BACKUP_CODES, NOW_S, FakeMachine, code_at, run
 
 
 def enrolled_machine(directory: Path) -> FakeMachine:
@@ -47,6 +47,28 @@ def test_damaged_record_names_backup_and_reset(tmp_path: Path) -> None:
     Path(machine.store.users_dir, "alice.json").chmod(0o644)
     run(machine, code_at(NOW_S))
     assert 'mend="restore the file from a backup, or pam-tfa reset alice' in machine.lines[-1]
+
+
+@pytest.mark.parametrize("is_phones_code", [True, False])
+def test_clock_behind_the_last_step_names_the_reset(tmp_path: Path, is_phones_code: bool) -> None:
+    """Until then each code is refused, right or wrong, in the same words as any other."""
+    machine = enrolled_machine(tmp_path)
+    run(machine, code_at(NOW_S))
+    machine.clock_s = NOW_S - 86400
+    done = run(machine, code_at(machine.clock_s) if is_phones_code else b"000000")
+    assert done.shown == run(enrolled_machine(tmp_path / "other"), b"000000").shown
+    assert "reason=clock_behind_last_step" in machine.lines[-1]
+    assert machine.lines[-1].endswith(
+        'mend="set the clock right, then pam-tfa unlock alice --reset-clock"'
+    )
+
+
+def test_backup_codes_that_damage_has_ended_name_a_new_set(tmp_path: Path) -> None:
+    """Each of them would be refused."""
+    machine = enrolled_machine(tmp_path)
+    machine.enroll(backup_refused=True)
+    run(machine, BACKUP_CODES[0].encode())
+    assert machine.lines[-1].endswith('mend="pam-tfa backup-codes alice"')
 
 
 def test_refusals_that_are_nobodys_fault_name_nothing(tmp_path: Path) -> None:
