@@ -1,8 +1,9 @@
 # Each goal is a thin front of a script in scripts/, which says what it does.
-# Variables: PREFIX (where the private environment goes: /opt/pam-tfa), UNDO=1 and PURGE=1 (uninstall), PYTEST (arguments of pytest).
+# Variables: PREFIX (where the private environment goes: /opt/pam-tfa), UNDO=1 and PURGE=1 (uninstall), PYTEST (arguments of pytest),
+# BENCH (options of the bench, such as --logins 50).
 export PREFIX UNDO PURGE
 
-.PHONY: help install uninstall demo test campaign lint types format clean
+.PHONY: help install uninstall demo test campaign bench lint types format clean
 
 help: ## show this list
 	@echo "pam_tfa: a second factor for Linux logins. On a fresh Debian 12 each of these fetches what it needs."
@@ -24,6 +25,9 @@ test: ## (sudo) every check: lint, types, oldest dependencies, and the tests aga
 
 campaign: ## (sudo) the long forms: 1,000 rounds of simultaneous logins, a kill at every system call, 100,000 codes
 	@scripts/test.sh campaign $(PYTEST)
+
+bench: ## (sudo) what a login costs, in time and memory, beside other modules: tables and plots in build/bench
+	@scripts/test.sh bench $(BENCH)
 
 lint: ## ruff, shellcheck, C with warnings as errors, translations
 	@scripts/test.sh lint

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Install the Debian packages that a task needs. This file is the one place that lists them.
 #
-# usage: scripts/packages.sh build|demo|test
+# usage: scripts/packages.sh build|demo|bench|test
 #
 # Installs only what is missing, and refreshes the package lists only when that is needed for it. No service is
 # started, and an openssh-server that was not here before is left disabled.
@@ -19,6 +19,12 @@ DEMO=(
     openssh-server # the demo's sshd is a copy of it under another name
     util-linux     # unshare, mount
 )
+BENCH=(
+    libpam-google-authenticator # what people would use instead
+    libpam-oath                 # another one
+    passwd                      # useradd
+    util-linux                  # unshare, mount, findmnt
+)
 TEST=(
     binutils   # nm, readelf: what the binaries export and need
     e2fsprogs  # a disk that is full
@@ -32,7 +38,7 @@ TEST=(
     strace     # kills at every system call, files that are opened
     sudo
 )
-readonly BUILD DEMO TEST
+readonly BUILD DEMO BENCH TEST
 
 fail() {
     printf 'packages.sh: %s\n' "$*" >&2
@@ -43,8 +49,9 @@ wanted_packages() {
     case ${1-} in
         build) printf '%s\n' "${BUILD[@]}" ;;
         demo) printf '%s\n' "${BUILD[@]}" "${DEMO[@]}" ;;
-        test) printf '%s\n' "${BUILD[@]}" "${DEMO[@]}" "${TEST[@]}" ;;
-        *) fail "unknown task '${1-}': use build, demo or test." ;;
+        bench) printf '%s\n' "${BUILD[@]}" "${BENCH[@]}" ;;
+        test) printf '%s\n' "${BUILD[@]}" "${DEMO[@]}" "${BENCH[@]}" "${TEST[@]}" ;;
+        *) fail "unknown task '${1-}': use build, demo, bench or test." ;;
     esac
 }
 

@@ -4,6 +4,7 @@
 # usage: sudo scripts/test.sh                       all of them (tox.ini lists them: tox -av)
 #        sudo scripts/test.sh tests [PYTEST-ARG...] the tests alone
 #        sudo scripts/test.sh campaign [PYTEST-ARG...]
+#        sudo scripts/test.sh bench [OPTION...]     what a login costs; --help lists the options
 #        scripts/test.sh lint|types|floors|format   needs no root where the packages are installed
 #
 # Debian's packages come from scripts/packages.sh, Python's from PyPI into environments below build/, which are kept.
@@ -57,18 +58,23 @@ main() {
     local task=${1-all}
     [[ $# -eq 0 ]] || shift
     case $task in
-        all | tests | campaign) require_root ;;
+        all | tests | campaign | bench) require_root ;;
         lint | types | floors | format) ;;
-        *) fail "unknown task '$task': use tests, campaign, lint, types, floors or format." ;;
+        *) fail "unknown task '$task': use tests, campaign, bench, lint, types, floors or format." ;;
     esac
     clean_environment
-    scripts/packages.sh test
+    if [[ $task == bench ]]; then
+        scripts/packages.sh bench
+    else
+        scripts/packages.sh test
+    fi
     make_tox_environment
     case $task in
         all) run_tox ;;
         # A thousand rounds take longer than the time limit that finds a hang in the short form.
         campaign) run_tox -e tests -- --campaign --timeout=0 "${CAMPAIGN[@]}" "$@" ;;
         tests) run_tox -e tests -- "${@:-tests}" ;;
+        bench) run_tox -e bench -- "$@" ;;
         *) run_tox -e "$task" ;;
     esac
 }

@@ -1,0 +1,1 @@
+"""What a login costs, measured beside the peers: sudo make bench."""

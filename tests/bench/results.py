@@ -1,0 +1,97 @@
+"""One run: its samples, what it ran on, and the figures that tables and plots show."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.bench.accounts import PERMIT, TFA
+from tests.bench.contestants import HELPER, PYTHON
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.bench.rounds import Samples
+
+SCHEMA = "pam-tfa/bench/1"
+MAX_PROMPT_RATIO, MAX_LOGIN_RATIO, MAX_MEMORY_KB = 3.0, 6.0, 100.0
+
+
+class Spread(NamedTuple):
+    """Median and quartiles."""
+
+    low: float
+    median: float
+    high: float
+
+
+class Goal(NamedTuple):
+    """A promise about costs and what this run says to it."""
+
+    name: str
+    limit: float
+    measured: float
+    unit: str
+
+    @property
+    def is_met(self) -> bool:
+        """Tell whether the run keeps the promise."""
+        return self.measured <= self.limit
+
+
+class Run(NamedTuple):
+    """Everything of a run that is kept."""
+
+    samples: Samples
+    machine: dict[str, str]
+    load: dict[str, float]
+
+    def spread(self, name: str, measure: str) -> Spread | None:
+        """Return a contestant's figures, None where this is not measured for it."""
+        values = self.samples[name].get(measure)
+        if not values:
+            return None
+        if len(values) == 1:
+            return Spread(values[0], values[0], values[0])
+        return Spread(*statistics.quantiles(values, n=4, method="inclusive"))
+
+    def median(self, name: str, measure: str) -> float:
+        """Return the median of what is measured for a contestant."""
+        return statistics.median(self.samples[name][measure])
+
+    def count(self, name: str) -> int:
+        """Return how many samples of a contestant there are."""
+        return max(len(values) for values in self.samples[name].values())
+
+    def bare_starts(self, value_ms: float, *, processor_time: bool = False) -> float:
+        """Return a time as a multiple of a bare start of Python in the same run."""
+        return value_ms / self.median(PYTHON, "cpu_ms" if processor_time else "end_ms")
+
+    def goals(self) -> list[Goal]:
+        """Return what is promised, by the medians of the time that passes."""
+        prompt = self.bare_starts(self.median(HELPER, "prompt_ms"))
+        login = self.bare_starts(self.median(TFA, "login_ms"))
+        memory = self.median(TFA, "private_kb") - self.median(PERMIT, "private_kb")
+        return [
+            Goal("helper, start to prompt", MAX_PROMPT_RATIO, prompt, f"x {PYTHON}"),
+            Goal("whole login, answered at once", MAX_LOGIN_RATIO, login, f"x {PYTHON}"),
+            Goal("host's memory over pam_permit", MAX_MEMORY_KB, memory, "KB"),
+        ]
+
+
+def save_run(run: Run, path: Path) -> None:
+    """Write a run with all its samples."""
+    content = {"schema": SCHEMA, **run._asdict()}
+    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def load_run(path: Path) -> Run:
+    """Read what save_run() wrote.
+
+    Raises: ValueError where it is something else.
+    """
+    content = json.loads(path.read_text())
+    if content.pop("schema", None) != SCHEMA:
+        raise ValueError(f"{path} does not hold a run of this version ({SCHEMA})")
+    return Run(**content)
