@@ -11,7 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MAX_VALUE_CHARACTERS = 256
+# Four characters each where all are escaped: a line with four values that others chose stays
+# below the 8 KB that rsyslog cuts at.
+MAX_VALUE_BYTES = 256
 LOG_SOCKET = "/dev/log"
 SEND_LIMIT_S = 0.2
 
@@ -49,11 +51,14 @@ def escape(value: str, signs: bytes = b"\"'\\=") -> str:
         value: any text.
         signs: the printable characters that are escaped too.
     """
-    cut = value[:MAX_VALUE_CHARACTERS]
+    cut = value[: MAX_VALUE_BYTES + 1]
     raw = cut.encode("utf-8", "surrogateescape" if _encodable(cut) else "backslashreplace")
+    more = "..." if len(raw) > MAX_VALUE_BYTES else ""
     plain = frozenset(range(0x21, 0x7F)) - frozenset(signs)
-    escaped = "".join(chr(byte) if byte in plain else f"\\x{byte:02x}" for byte in raw)
-    return escaped + ("..." if len(value) > MAX_VALUE_CHARACTERS else "") or '""'
+    escaped = "".join(
+        chr(byte) if byte in plain else f"\\x{byte:02x}" for byte in raw[:MAX_VALUE_BYTES]
+    )
+    return escaped + more or '""'
 
 
 def write_event(ident: str, priority: int, line: str) -> None:

@@ -16,12 +16,13 @@ _LINE = re.compile(r"<(\d+)>\w{3} [ \d]\d \d\d:\d\d:\d\d (.*?)(?:\[\d+\])?: (.*)
 
 
 class LogLine(NamedTuple):
-    """One line: facility and priority as syslog.h numbers them."""
+    """One line: facility and priority as syslog.h numbers them; and the bytes that came."""
 
     facility: int
     priority: int
     ident: str
     text: str
+    datagram: bytes = b""
 
 
 class SystemLog:
@@ -84,6 +85,6 @@ def parse_line(datagram: bytes) -> LogLine:
     content = datagram.decode("utf-8", "backslashreplace").rstrip("\n\0")
     matched = _LINE.fullmatch(content)
     if matched is None:
-        return LogLine(-1, -1, "", content)
+        return LogLine(-1, -1, "", content, datagram)
     number = int(matched[1])
-    return LogLine(number & ~7, number & 7, matched[2], matched[3])
+    return LogLine(number & ~7, number & 7, matched[2], matched[3], datagram)

@@ -30,7 +30,10 @@ def test_event_is_key_value_pairs() -> None:
         ('"', "\\x22"),
         ("\\", "\\x5c"),
         ("DOM\\user", "DOM\\x5cuser"),
-        ("x" * 300, "x" * 256 + "..."),
+        ("x" * 256, "x" * 256),
+        ("x" * 257, "x" * 256 + "..."),
+        ("\u00e4" * 128, "\\xc3\\xa4" * 128),
+        ("\U0001f600" * 100, "\\xf0\\x9f\\x98\\x80" * 64 + "..."),
     ],
 )
 def test_value_of_others_is_one_escaped_word(value: str, written: str) -> None:
