@@ -201,6 +201,7 @@ static bool start_interpreter(void)
     if (!PyStatus_Exception(status))
         status = Py_InitializeFromConfig(&config);
     PyConfig_Clear(&config);
+    PyGC_Disable(); /* a process that ends with its login leaves no cycles to anybody */
     return !PyStatus_Exception(status);
 }
 

@@ -1,9 +1,10 @@
-"""The configuration file, validated as a whole. tomllib is imported only where there is a file."""
+"""The configuration file, validated as a whole. tomllib is imported only where its text is new."""
 
 from __future__ import annotations
 
 import os
 
+from pam_tfa.config_cache import keep, read_cached
 from pam_tfa.core.errors import ConfigError, StoreUnavailableError
 from pam_tfa.store.directory import ROOT_UID, NotThereError, open_trusted_file
 
@@ -44,13 +45,16 @@ class Config:
         self.seal_key_path = seal_key_path
 
 
-def load_config(path: str | None = None, trusted_uid: int = ROOT_UID) -> Config:
+def load_config(
+    path: str | None = None, trusted_uid: int = ROOT_UID, *, cache_path: str | None = None
+) -> Config:
     """Read the configuration.
 
     Args:
         path: absolute; None for the default place, where the file may be absent (then every
             key has its default). A path that was asked for must be there.
         trusted_uid: the user beside root who may own the file.
+        cache_path: where its parsed text is kept, see config_cache; None for nowhere.
 
     Raises: ConfigError, naming the file, the key or line, and the reason.
     """
@@ -65,7 +69,13 @@ def load_config(path: str | None = None, trusted_uid: int = ROOT_UID) -> Config:
         raise ConfigError(where, "", error.reason) from error
     except OSError as error:
         raise ConfigError(where, "", os.strerror(error.errno or 0)) from error
-    return parse_config(content, where)
+    if cache_path is None:
+        return parse_config(content, where)
+    values = read_cached(cache_path, content, trusted_uid)
+    if values is None:
+        values = _parse(content, where)
+        keep(cache_path, content, values, trusted_uid)
+    return _validate(values, where)
 
 
 def parse_config(content: bytes, path: str) -> Config:
@@ -77,10 +87,14 @@ def parse_config(content: bytes, path: str) -> Config:
 
     Raises: ConfigError.
     """
+    return _validate(_parse(content, path), path)
+
+
+def _parse(content: bytes, path: str) -> Mapping[str, object]:
     import tomllib
 
     try:
-        values = tomllib.loads(content.decode())
+        return tomllib.loads(content.decode())
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError(path, f"line {line}", "is not UTF-8") from error
@@ -88,7 +102,6 @@ def parse_config(content: bytes, path: str) -> Config:
         raise ConfigError(path, "", f"is not TOML: {error}") from error
     except RecursionError:
         raise ConfigError(path, "", "is not TOML that anybody writes: nested too deeply") from None
-    return _validate(values, path)
 
 
 def _read(path: str, trusted_uid: int) -> bytes:

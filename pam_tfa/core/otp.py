@@ -1,20 +1,17 @@
-"""One-time codes, made by pyotp and compared here.
+"""One-time codes: made here, because the lines of the RFC are few, and compared as ASCII bytes.
 
-pyotp's own verify() normalizes Unicode and stops at the first match; ours compares ASCII bytes
-and always makes every candidate, so that time tells nothing about which one matched.
+pyotp makes them too, but importing it is a tenth of a login with the helper (docs/adr/0008), and
+its verify() normalizes Unicode and stops at the first match. Here every candidate is made, so
+that time tells nothing about which one matched.
 Source: RFC 4226 section 5 (HOTP); RFC 6238 section 4 (TOTP is HOTP over a step number).
 """
 
-import hashlib
-from base64 import b32encode
+import hmac
 from collections.abc import Iterable
-from hmac import compare_digest
-
-import pyotp
 
 from pam_tfa.core.otp_parameters import OtpParameters
 
-_DIGESTS = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha512": hashlib.sha512}
+_MOVING_FACTOR_BYTES = 8
 
 
 def generate_code(secret: bytes, parameters: OtpParameters, moving_factor: int) -> bytes:
@@ -25,9 +22,13 @@ def generate_code(secret: bytes, parameters: OtpParameters, moving_factor: int) 
         parameters: the authenticator's.
         moving_factor: 0 to 2^64-1.
 
-    Source: RFC 4226 section 5.3.
+    Source: RFC 4226 section 5.3; RFC 6238 section 1.2 for SHA-256 and SHA-512.
     """
-    return _generator(secret, parameters).at(moving_factor).encode()
+    message = moving_factor.to_bytes(_MOVING_FACTOR_BYTES, "big")
+    digest = hmac.digest(secret, message, parameters.algorithm)
+    offset = digest[-1] & 0xF
+    truncated = int.from_bytes(digest[offset : offset + 4], "big") & 0x7FFF_FFFF
+    return b"%0*d" % (parameters.digits, truncated % 10**parameters.digits)
 
 
 def matching_factors(
@@ -41,13 +42,8 @@ def matching_factors(
         candidates: moving factors of 0 to 2^64-1; each is evaluated.
         code: any bytes.
     """
-    generator = _generator(secret, parameters)
-    return [each for each in candidates if compare_digest(generator.at(each).encode(), code)]
-
-
-def _generator(secret: bytes, parameters: OtpParameters) -> pyotp.HOTP:
-    return pyotp.HOTP(
-        s=b32encode(secret).decode(),
-        digits=parameters.digits,
-        digest=_DIGESTS[parameters.algorithm],
-    )
+    return [
+        each
+        for each in candidates
+        if hmac.compare_digest(generate_code(secret, parameters, each), code)
+    ]

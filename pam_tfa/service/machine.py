@@ -7,6 +7,7 @@ import pwd
 import time
 
 from pam_tfa.config import load_config
+from pam_tfa.config_cache import CACHE_PATH
 from pam_tfa.dialogue import Account
 from pam_tfa.events import write_event
 from pam_tfa.store.files import FileStore
@@ -28,7 +29,7 @@ class Machine:
 
     def load_config(self, path: str | None) -> Config:
         """Read the configuration. Raises ConfigError."""
-        return load_config(path)
+        return load_config(path, cache_path=CACHE_PATH)
 
     def find_account(self, name: str) -> Account | None:
         """Ask the name service, which says "unknown" also where it is down: both refuse."""

@@ -15,7 +15,7 @@ MIDDLE = 2  # the modules right in the package: flows, configuration, events
 INNER_MODULES = {"events": 0}
 PURE = {
     "__future__", "base64", "collections", "hashlib", "hmac", "json", "math", "pam_tfa",
-    "pyotp", "struct", "typing",
+    "struct", "typing",
 }  # fmt: skip
 # Loaded before the helper prompts, and what none of them may pull in.
 GATE = "pam_tfa.service.helper"
