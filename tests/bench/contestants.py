@@ -51,12 +51,13 @@ def _login(programs: Programs, codes: Codes, module: str) -> Sample:
         raise MeasurementError(f"a login with {module} ended with PAM code {measured['result']}")
     if module != PERMIT and measured["prompt_ns"] < 0:
         raise MeasurementError(f"{module} let somebody in without asking")
-    if measured["private_kb"] < 0:
+    if min(measured["clean_kb"], measured["dirty_kb"]) < 0:
         raise MeasurementError("the host could not read /proc/self/smaps_rollup")
     sample = {
         "login_ms": measured["end_ns"] / NS_PER_MS,
         "cpu_ms": measured["cpu_ns"] / NS_PER_MS,
-        "private_kb": measured["private_kb"],
+        "private_kb": measured["clean_kb"] + measured["dirty_kb"],
+        "dirty_kb": measured["dirty_kb"],
     }
     if measured["prompt_ns"] >= 0:
         sample["prompt_ms"] = measured["prompt_ns"] / NS_PER_MS

@@ -60,19 +60,24 @@ static long field_kb(const char *text, const char *name)
     return found != NULL ? strtol(found + strlen(name), NULL, 10) : -1;
 }
 
+struct memory {
+    long clean_kb; /* pages of files that no other process has mapped just now */
+    long dirty_kb; /* what this process has written */
+};
+
 /* What this process holds that no other one shares. -1 where it can't be read. */
-static long private_kb(void)
+static struct memory private_memory(void)
 {
     static char text[4096];
     const int fd = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
-    const ssize_t length = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
 
-    if (fd >= 0)
-        close(fd);
+    if (fd < 0)
+        return (struct memory){-1, -1};
+    const ssize_t length = read(fd, text, sizeof text - 1);
+    close(fd);
     if (length <= 0)
-        return -1;
-    const long clean = field_kb(text, "\nPrivate_Clean:"), dirty = field_kb(text, "\nPrivate_Dirty:");
-    return clean < 0 || dirty < 0 ? -1 : clean + dirty;
+        return (struct memory){-1, -1};
+    return (struct memory){field_kb(text, "\nPrivate_Clean:"), field_kb(text, "\nPrivate_Dirty:")};
 }
 
 static int64_t cpu_of_children_ns(const struct rusage *usage)
@@ -98,7 +103,7 @@ int main(int argc, char **argv)
     const int64_t authenticated = clock_ns(CLOCK_MONOTONIC);
     const int64_t cpu_at_result = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 
-    const long memory_kb = private_kb();
+    const struct memory memory = private_memory();
 
     const int64_t cpu_before_end = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     const int64_t before_end = clock_ns(CLOCK_MONOTONIC);
@@ -109,11 +114,11 @@ int main(int argc, char **argv)
     getrusage(RUSAGE_CHILDREN, &children);
     const int prompted = answering.prompt_ns >= 0;
     printf("{\"result\":%d,\"prompt_ns\":%jd,\"answered_ns\":%jd,\"end_ns\":%jd,"
-           "\"cpu_ns\":%jd,\"private_kb\":%ld}\n",
+           "\"cpu_ns\":%jd,\"clean_kb\":%ld,\"dirty_kb\":%ld}\n",
            result, (intmax_t)(prompted ? answering.prompt_ns - start : -1),
            (intmax_t)(prompted ? answering.answered_ns - start : -1),
            (intmax_t)(authenticated - start + ending),
            (intmax_t)(cpu_at_result - cpu_at_start + cpu_ending + cpu_of_children_ns(&children)),
-           memory_kb);
+           memory.clean_kb, memory.dirty_kb);
     return 0;
 }

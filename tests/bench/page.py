@@ -17,21 +17,24 @@ if TYPE_CHECKING:
     from tests.bench.results import Run
 
 DOCS = CHECKOUT / "docs"
-PAGE = DOCS / "BENCHMARKS.md"
-PLOTS = DOCS / "benchmarks"
 BEGIN, END = "<!-- written by the bench: begin -->", "<!-- written by the bench: end -->"
 
 
-def write_page(run: Run, plots: Path) -> None:
-    """Put a run's figures and plots into the documentation."""
-    text = PAGE.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{figures(run)}\n\n{END}{after}", encoding="utf-8")
-    PLOTS.mkdir(exist_ok=True)
+def write_page(run: Run, plots: Path, docs: Path = DOCS) -> None:
+    """Put a run's figures and plots into the documentation.
+
+    Raises: ValueError where the page has lost one of the marks.
+    """
+    page, images = docs / "BENCHMARKS.md", docs / "benchmarks"
+    text = page.read_text(encoding="utf-8")
+    if text.find(BEGIN) < 0 or text.find(END) < text.find(BEGIN):
+        raise ValueError(f"{page} needs the lines {BEGIN!r} and {END!r}")
+    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
+    page.write_text(f"{before}{BEGIN}\n\n{figures(run)}\n\n{END}{after}", encoding="utf-8")
+    images.mkdir(exist_ok=True)
     for plot in sorted(plots.glob("*.png")):
-        shutil.copyfile(plot, PLOTS / plot.name)
-    _give_to_owner([PAGE, PLOTS, *PLOTS.iterdir()])
+        shutil.copyfile(plot, images / plot.name)
+    _give_to_owner_of(docs, [page, images, *images.iterdir()])
 
 
 def figures(run: Run) -> str:
@@ -73,8 +76,8 @@ def _rounds(run: Run) -> str:
     )
 
 
-def _give_to_owner(paths: list[Path]) -> None:
+def _give_to_owner_of(directory: Path, paths: list[Path]) -> None:
     """Root writes here; the next commit is the owner's of the checkout."""
-    owner = DOCS.stat()
+    owner = directory.stat()
     for path in paths:
         os.chown(path, owner.st_uid, owner.st_gid)

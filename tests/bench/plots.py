@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 
 from tests.bench.accounts import MODULES, PERMIT, TFA
@@ -21,6 +23,8 @@ DOTS_PER_INCH = 110
 WIDTH_INCHES = 7.4
 STYLE = Path(__file__).with_name("plots.mplstyle")
 FILL, EDGE, LIMIT = "0.82", "0.15", "0.35"
+UPPER_PERCENT = 95  # where the whiskers end
+KEY = "box: quartiles, whiskers: 5 to 95 %, number: median"
 
 
 def draw_plots(run: Run, directory: Path) -> list[Path]:
@@ -35,7 +39,7 @@ def draw_plots(run: Run, directory: Path) -> list[Path]:
 
 def _draw(run: Run, draw: Callable[[Run, Axes], None], path: Path) -> Path:
     with mpl.rc_context(fname=STYLE):
-        figure = Figure(figsize=(WIDTH_INCHES, 2.7), layout="constrained")
+        figure = Figure(figsize=(WIDTH_INCHES, 2.9), layout="constrained")
         draw(run, figure.add_subplot())
         figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Software": None})
     return path
@@ -45,9 +49,11 @@ def _login_time(run: Run, axes: Axes) -> None:
     rows = [(name, run.samples[name]["login_ms"]) for name in MODULES]
     _boxes(axes, [*rows, (f"bare {PYTHON}", run.samples[PYTHON]["end_ms"])])
     axes.set_xscale("log")
+    axes.set_xticks([1, 2, 5, 10, 20, 50, 100])
     axes.xaxis.set_major_formatter("{x:g}")
+    axes.minorticks_off()
     axes.set_title("Time of one login in a fresh process (pam_start to pam_end)")
-    axes.set_xlabel("milliseconds, logarithmic; box: quartiles, whiskers: 5 to 95 % of the logins")
+    axes.set_xlabel(f"milliseconds, logarithmic; {KEY}")
 
 
 def _helper_time(run: Run, axes: Axes) -> None:
@@ -68,7 +74,7 @@ def _helper_time(run: Run, axes: Axes) -> None:
     _limit(axes, MAX_LOGIN_RATIO * bare_ms, f"login: {MAX_LOGIN_RATIO:g} x bare")
     axes.set_xlim(left=0)
     axes.set_title("What the helper takes, beside a bare start of the interpreter", pad=16)
-    axes.set_xlabel("milliseconds; box: quartiles, whiskers: 5 to 95 %")
+    axes.set_xlabel(f"milliseconds; {KEY}")
 
 
 def _login_memory(run: Run, axes: Axes) -> None:
@@ -76,7 +82,7 @@ def _login_memory(run: Run, axes: Axes) -> None:
     limit_kb = run.median(PERMIT, "private_kb") + MAX_MEMORY_KB
     _limit(axes, limit_kb, f"pam_permit + {MAX_MEMORY_KB:g} KB")
     axes.set_title("What the login's process holds after pam_authenticate", pad=16)
-    axes.set_xlabel("private memory, KB (not from 0); box: quartiles, whiskers: 5 to 95 %")
+    axes.set_xlabel(f"private memory, KB (not from 0); {KEY}")
 
 
 def _boxes(axes: Axes, rows: Sequence[tuple[str, list[float]]]) -> None:
@@ -84,7 +90,7 @@ def _boxes(axes: Axes, rows: Sequence[tuple[str, list[float]]]) -> None:
         [values for _, values in rows],
         orientation="horizontal",
         tick_labels=[name for name, _ in rows],
-        whis=(5, 95),
+        whis=(100 - UPPER_PERCENT, UPPER_PERCENT),
         showfliers=False,
         widths=0.55,
         patch_artist=True,
@@ -95,20 +101,23 @@ def _boxes(axes: Axes, rows: Sequence[tuple[str, list[float]]]) -> None:
     )
     axes.invert_yaxis()
     for position, (_, values) in enumerate(rows, start=1):
-        _median_label(axes, position, values)
+        _label_median(axes, position, values)
 
 
-def _median_label(axes: Axes, position: int, values: list[float]) -> None:
-    ordered = sorted(values)
-    middle = ordered[len(ordered) // 2]
-    text = f"{middle:.0f}" if middle >= 100 else f"{middle:.3g}"
+def _label_median(axes: Axes, position: int, values: list[float]) -> None:
+    """Write the median behind the upper whisker, where nothing else is."""
+    median = statistics.median(values)
+    text = f"{median:.0f}" if median >= 100 else f"{median:.1f}"
+    limit = np.percentile(values, UPPER_PERCENT)
+    end = max(value for value in values if value <= limit)
     axes.annotate(
         text,
-        (middle, position),
-        xytext=(0, 13),
+        (end, position),
+        xytext=(5, 0),
         textcoords="offset points",
-        ha="center",
+        ha="left",
         va="center",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
     )
 
 

@@ -27,12 +27,17 @@ class Spread(NamedTuple):
 
 
 class Goal(NamedTuple):
-    """A promise about costs and what this run says to it."""
+    """A promise about costs and what this run says to it.
+
+    Time that passes is what is promised; processor time stands beside it, because a busy machine
+    changes it less.
+    """
 
     name: str
     limit: float
-    measured: float
     unit: str
+    measured: float
+    by_processor_time: float | None = None
 
     @property
     def is_met(self) -> bool:
@@ -69,15 +74,24 @@ class Run(NamedTuple):
         return value_ms / self.median(PYTHON, "cpu_ms" if processor_time else "end_ms")
 
     def goals(self) -> list[Goal]:
-        """Return what is promised, by the medians of the time that passes."""
-        prompt = self.bare_starts(self.median(HELPER, "prompt_ms"))
-        login = self.bare_starts(self.median(TFA, "login_ms"))
-        memory = self.median(TFA, "private_kb") - self.median(PERMIT, "private_kb")
+        """Return what is promised, by the medians."""
+        memory_kb = self.median(TFA, "private_kb") - self.median(PERMIT, "private_kb")
         return [
-            Goal("helper, start to prompt", MAX_PROMPT_RATIO, prompt, f"x {PYTHON}"),
-            Goal("whole login, answered at once", MAX_LOGIN_RATIO, login, f"x {PYTHON}"),
-            Goal("host's memory over pam_permit", MAX_MEMORY_KB, memory, "KB"),
+            self._start_goal(
+                "helper, start to prompt", MAX_PROMPT_RATIO, HELPER, "prompt_ms", "prompt_cpu_ms"
+            ),
+            self._start_goal(
+                "whole login, answered at once", MAX_LOGIN_RATIO, TFA, "login_ms", "cpu_ms"
+            ),
+            Goal("host's memory over pam_permit", MAX_MEMORY_KB, "KB", memory_kb),
         ]
+
+    def _start_goal(
+        self, title: str, limit: float, name: str, measure: str, processor_measure: str
+    ) -> Goal:
+        passed = self.bare_starts(self.median(name, measure))
+        processor = self.bare_starts(self.median(name, processor_measure), processor_time=True)
+        return Goal(title, limit, "x a bare start", passed, processor)
 
 
 def save_run(run: Run, path: Path) -> None:

@@ -61,16 +61,18 @@ def as_markdown(table: Table) -> str:
 
 
 def _goals(run: Run) -> Table:
-    rows = [["promise", "at most", "this run", "kept"]]
-    rows += [
-        [
-            goal.name,
-            f"{goal.limit:g} {goal.unit}",
-            f"{goal.measured:.{0 if goal.unit == 'KB' else 2}f}",
-            "yes" if goal.is_met else "NO",
-        ]
-        for goal in run.goals()
-    ]
+    rows = [["promise", "at most", "this run", "kept", "by processor time"]]
+    for goal in run.goals():
+        processor = goal.by_processor_time
+        rows.append(
+            [
+                goal.name,
+                f"{goal.limit:g} {goal.unit}",
+                f"{goal.measured:.{0 if goal.unit == 'KB' else 2}f}",
+                "yes" if goal.is_met else "NO",
+                NONE if processor is None else f"{processor:.2f}",
+            ]
+        )
     return Table("What is promised", rows)
 
 
@@ -84,12 +86,22 @@ def _logins(run: Run) -> Table:
 
 
 def _memory(run: Run) -> Table:
-    rows = [["module", "private memory of the host, KB", "over `pam_permit`, KB"]]
-    floor = run.median(PERMIT, "private_kb")
+    header = [
+        "module",
+        "private, KB",
+        "over `pam_permit`",
+        "of it written, KB",
+        "over `pam_permit`",
+    ]
+    rows = [header]
     for name in MODULES:
-        over = f"{run.median(name, 'private_kb') - floor:+.0f}" if name != PERMIT else NONE
-        rows.append([f"`{name}`", _spread(run.spread(name, "private_kb"), digits=0), over])
-    return Table("What the login's process holds", rows)
+        row = [f"`{name}`"]
+        for measure in ("private_kb", "dirty_kb"):
+            over_kb = run.median(name, measure) - run.median(PERMIT, measure)
+            row.append(_spread(run.spread(name, measure), digits=0))
+            row.append(NONE if name == PERMIT else f"{over_kb:+.0f}")
+        rows.append(row)
+    return Table("What the login's process holds after it", rows)
 
 
 def _phases(run: Run) -> Table:

@@ -13,6 +13,7 @@ import pytest
 from pam_tfa.core.otp_parameters import OtpParameters
 from tests.bench.accounts import MODULES, Codes, HotpCodes
 from tests.bench.contestants import HELPER, PYTHON, SLOW_HELPER, all_contestants
+from tests.bench.page import BEGIN, DOCS, END, write_page
 from tests.bench.programs import MeasurementError, Programs
 from tests.bench.results import Run, load_run
 from tests.bench.rounds import take_samples
@@ -74,14 +75,54 @@ def test_every_row_is_printed(output: Path) -> None:
             assert row in text.replace("`", ""), row
 
 
-def test_plots_are_images_small_enough_for_the_documentation(output: Path) -> None:
-    """Three plots, each a PNG that can be committed."""
-    plots = sorted(output.glob("*.png"))
-    assert [plot.stem for plot in plots] == ["helper-time", "login-memory", "login-time"]
-    for plot in plots:
-        content = plot.read_bytes()
+@pytest.fixture(params=["a run", "the documentation"])
+def plots(request: pytest.FixtureRequest, output: Path) -> Path:
+    """Return a directory with plots."""
+    return output if request.param == "a run" else DOCS / "benchmarks"
+
+
+def test_plots_are_images_small_enough_to_be_committed(plots: Path) -> None:
+    """Three plots, each a small PNG."""
+    paths = sorted(plots.glob("*.png"))
+    assert [path.stem for path in paths] == ["helper-time", "login-memory", "login-time"]
+    for path in paths:
+        content = path.read_bytes()
         assert content.startswith(b"\x89PNG")
         assert len(content) < MAX_PLOT_BYTES
+
+
+def test_page_gets_the_figures_and_keeps_its_prose(run: Run, output: Path, tmp_path: Path) -> None:
+    """What is written by hand around the marks stays, however often a run is written."""
+    page = tmp_path / "BENCHMARKS.md"
+    page.write_text((DOCS / "BENCHMARKS.md").read_text())
+    prose = prose_of(page)
+    for _ in range(2):
+        write_page(run, output, tmp_path)
+        assert prose_of(page) == prose
+    assert page.read_text().count(as_markdown(all_tables(run)[0])) == 1
+    assert len(list((tmp_path / "benchmarks").glob("*.png"))) == 3
+
+
+def test_page_in_the_documentation_has_every_table(run: Run) -> None:
+    """The committed page was written by this version of the bench."""
+    committed = (DOCS / "BENCHMARKS.md").read_text()
+    for table in all_tables(run):
+        heading, header = as_markdown(table).split("\n\n")[0], as_markdown(table).split("\n")[2]
+        assert f"{heading}\n\n{header}\n" in committed
+
+
+def prose_of(page: Path) -> tuple[str, str]:
+    """Return what stands before and behind the figures."""
+    text = page.read_text()
+    return text.partition(BEGIN)[0], text.partition(END)[2]
+
+
+def test_page_without_marks_is_left_alone(run: Run, tmp_path: Path) -> None:
+    """Figures in the wrong place would overwrite prose."""
+    (tmp_path / "BENCHMARKS.md").write_text(f"{END}\n{BEGIN}\n")
+    with pytest.raises(ValueError, match="needs the lines"):
+        write_page(run, tmp_path, tmp_path)
+    assert (tmp_path / "BENCHMARKS.md").read_text() == f"{END}\n{BEGIN}\n"
 
 
 def test_saved_run_shows_the_same_tables_again(output: Path) -> None:
@@ -100,7 +141,7 @@ class RefusedLogin(Programs):
         """Compile nothing."""
 
     def login(self, service: str, user: str, answer: str) -> dict[str, Any]:
-        return {"result": PAM_AUTH_ERR, "prompt_ns": 1, "private_kb": 1}
+        return {"result": PAM_AUTH_ERR, "prompt_ns": 1}
 
 
 def test_failed_login_is_no_sample() -> None:
