@@ -65,6 +65,14 @@ class Run(NamedTuple):
         """Return the median of what is measured for a contestant."""
         return statistics.median(self.samples[name][measure])
 
+    def over_floor(self, name: str, measure: str) -> float:
+        """Return the median of what a module has more than pam_permit in the same round.
+
+        Round by round, because what libraries count as private changes with who else runs.
+        """
+        pairs = zip(self.samples[name][measure], self.samples[PERMIT][measure], strict=True)
+        return statistics.median(value - floor for value, floor in pairs)
+
     def count(self, name: str) -> int:
         """Return how many samples of a contestant there are."""
         return max(len(values) for values in self.samples[name].values())
@@ -75,7 +83,7 @@ class Run(NamedTuple):
 
     def goals(self) -> list[Goal]:
         """Return what is promised, by the medians."""
-        memory_kb = self.median(TFA, "private_kb") - self.median(PERMIT, "private_kb")
+        memory_kb = self.over_floor(TFA, "private_kb")
         return [
             self._start_goal(
                 "helper, start to prompt", MAX_PROMPT_RATIO, HELPER, "prompt_ms", "prompt_cpu_ms"

@@ -97,9 +97,8 @@ def _memory(run: Run) -> Table:
     for name in MODULES:
         row = [f"`{name}`"]
         for measure in ("private_kb", "dirty_kb"):
-            over_kb = run.median(name, measure) - run.median(PERMIT, measure)
             row.append(_spread(run.spread(name, measure), digits=0))
-            row.append(NONE if name == PERMIT else f"{over_kb:+.0f}")
+            row.append(NONE if name == PERMIT else f"{run.over_floor(name, measure):+.0f}")
         rows.append(row)
     return Table("What the login's process holds after it", rows)
 
