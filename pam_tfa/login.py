@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from pam_tfa.config import Config, Unenrolled
-    from pam_tfa.dialogue import Dialogue, LoginRequest, System, Verdict
+    from pam_tfa.dialogue import Account, Dialogue, LoginRequest, System, Verdict
 
 
 class _Asking:
@@ -74,7 +74,7 @@ def _decide(request: LoginRequest, system: System, ask: _Asking) -> Dialogue:
     config = system.load_config(request.config_path)
     enrolled = system.open_store(config).suspension_of(account.name, account.uid)
     if isinstance(enrolled, NotEnrolled):
-        return (yield from _not_enrolled(request, config, ask))
+        return (yield from _not_enrolled(request, account, config, system, ask))
     suspension = enrolled.suspension
     if is_suspended(suspension.from_s, suspension.until_s, system.now_s()):
         return Outcome("ignore", "suspended", "", syslog.LOG_NOTICE)
@@ -93,12 +93,18 @@ def _unavailable(error: PamTfaError, user: str) -> Outcome:
     return Outcome("unavailable", reason, text.UNAVAILABLE, syslog.LOG_ERR, mend)
 
 
-def _not_enrolled(request: LoginRequest, config: Config, ask: _Asking) -> Dialogue:
+def _not_enrolled(
+    request: LoginRequest, account: Account, config: Config, system: System, ask: _Asking
+) -> Dialogue:
     """Decide about an account of which the store proves that it has no record."""
+    from pam_tfa.renaming import refuse_renamed
+
     rule: Unenrolled = config.unenrolled or ("skip" if request.nullok else "deny")
     if rule == "skip":
+        refuse_renamed(account, system.open_store(config), system.find_account)
         return Outcome("ignore", "not_enrolled", "", syslog.LOG_INFO)
     yield from ask()
+    refuse_renamed(account, system.open_store(config), system.find_account)
     return refused("not_enrolled")
 
 

@@ -6,6 +6,7 @@ Whoever reads the line has a locked-out user on the phone: it names the command 
 from __future__ import annotations
 
 from pam_tfa.core.errors import (
+    FormerNameError,
     PamTfaError,
     RecordDamagedError,
     SealError,
@@ -20,10 +21,14 @@ _BY_FIELD = {
     "account_name": "pam-tfa rename OLD {user} where one was cut off, else pam-tfa reset {user}",
 }
 _BY_ERROR = (
+    (FormerNameError, "restore the file from a backup, or see pam-tfa prune"),
     (RecordDamagedError, "restore the file from a backup, or pam-tfa reset {user} and enroll anew"),
     (SealError, "restore the copy of the key file, or pam-tfa reset {user} and enroll anew"),
     (StoreBusyError, ""),
     (StoreUnavailableError, "pam-tfa init where it was never made, else its mount, owner, mode"),
+)
+_RENAMED = (
+    "pam-tfa rename {former} {user} (the same person) or pam-tfa reset {former} (another one)"
 )
 _BY_REASON = {
     "clock_behind_last_step": "set the clock right, then pam-tfa unlock {user} --reset-clock",
@@ -40,9 +45,11 @@ def mend_of(error: PamTfaError, user: str) -> Sentence | None:
 
     Returns: None where the error says all there is.
     """
-    text = _BY_FIELD.get(error.field, "") if isinstance(error, RecordDamagedError) else ""
-    if not text:
-        text = next((each for kind, each in _BY_ERROR if isinstance(error, kind)), "")
+    text = next((each for kind, each in _BY_ERROR if isinstance(error, kind)), "")
+    if isinstance(error, RecordDamagedError):
+        text = _BY_FIELD.get(error.field, text)
+    if isinstance(error, FormerNameError) and error.former_name:
+        text = _RENAMED.replace("{former}", _plain(error.former_name, "OLD"))
     return _for_user(text, user)
 
 
@@ -59,6 +66,9 @@ def mend_of_refusal(reason: str, user: str) -> Sentence | None:
 
 
 def _for_user(text: str, user: str) -> Sentence | None:
-    if not user or not _PLAIN.issuperset(user) or user.startswith("-"):
-        user = "USER"
-    return Sentence(text.format(user=user)) if text else None
+    return Sentence(text.format(user=_plain(user, "USER"))) if text else None
+
+
+def _plain(name: str, placeholder: str) -> str:
+    is_plain = name and _PLAIN.issuperset(name) and not name.startswith("-")
+    return name if is_plain else placeholder

@@ -108,7 +108,11 @@ def rename_record(
     Returns: None where there is no such record.
     Raises: PamTfaError; nothing was changed then, unless it is NotDurableError.
     """
-    with store.upkeep_lock(), store.transaction(account.name) as new:
+    with (
+        store.upkeep_lock(),
+        store.moving_lock(shared=False),
+        store.transaction(account.name) as new,
+    ):
         keyring = keyring.reloaded()  # no rotation runs beside this
         if old_name == account.name:
             stored = new.load()

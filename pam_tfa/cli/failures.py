@@ -8,6 +8,7 @@ from pam_tfa.cli.language import N_, _
 from pam_tfa.cli.printable import printable
 from pam_tfa.core.errors import (
     ConfigError,
+    FormerNameError,
     NotDurableError,
     PamTfaError,
     RecordDamagedError,
@@ -52,6 +53,15 @@ EXPLANATIONS: Final[tuple[tuple[type[PamTfaError], int, str, str], ...]] = (
         UNAVAILABLE,
         N_("The record {path} is damaged ({field}: {reason}); its user can't log in."),
         N_("Restore the file from a backup, or run `sudo pam-tfa reset {user}` and enrol anew."),
+    ),
+    (
+        FormerNameError,
+        UNAVAILABLE,
+        N_("{user} has no record of its own, and can't log in: {reason} ({path})."),
+        N_(
+            "If the account was renamed, run `sudo pam-tfa rename {former_name} {user}`; if "
+            "its uid was another account's before, `sudo pam-tfa reset {former_name}`."
+        ),
     ),
     (
         StoreBusyError,
@@ -144,6 +154,7 @@ def explain(error: PamTfaError, user: str | None = None) -> CommandError:
     """
     fields = {name: printable(str(value)) for name, value in vars(error).items()}
     fields["user"] = printable(user or "USER")
+    fields["former_name"] = fields.get("former_name") or "OLD"
     for kind, exit_status, sentence, hint in EXPLANATIONS:
         if isinstance(error, kind):
             text = _(sentence).format(**fields)

@@ -12,6 +12,7 @@ from pam_tfa.cli.recovery import next_login_text
 from pam_tfa.cli.status_text import status_json, status_lines, summary_line
 from pam_tfa.cli.verb import Verb, no_options
 from pam_tfa.core.errors import RecordDamagedError, SealError, StoreBusyError
+from pam_tfa.renaming import refuse_renamed
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -28,8 +29,10 @@ def _status(context: Context, arguments: Namespace) -> int:
     name = canonical_name(context.choose_account_name(arguments.user))
     account = find_account(name)
     status = read_status(context.store(), name, context.now_s())
-    if status is None and account is None:
-        raise no_such_account(name)
+    if status is None:
+        if account is None:
+            raise no_such_account(name)
+        refuse_renamed(account, context.store(), find_account)
     sealed = _seal_error(context, name) if status is not None else None
     if arguments.json:
         if status is None:

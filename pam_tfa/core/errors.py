@@ -67,6 +67,16 @@ class RecordDamagedError(StoreError):
         self.field = field
 
 
+class FormerNameError(StoreError):
+    """An account without a record has the uid of a record whose account is gone: a renamed one."""
+
+    def __init__(self, path: str, former_name: str, reason: str) -> None:
+        """Name the store or file, the record's account ("" if it can't be read), and why."""
+        super().__init__(path, reason)
+        self.args = (path, former_name, reason)
+        self.former_name = former_name
+
+
 class SealError(PamTfaError):
     """A secret can't be sealed or unsealed."""
 

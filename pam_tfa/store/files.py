@@ -6,38 +6,9 @@ open: a daemon sees an unmounted store, and a killed process holds nobody up.
 
 from __future__ import annotations
 
-import os
-
-from pam_tfa.core.errors import (
-    NotDurableError,
-    RecordDamagedError,
-    RecordFormatError,
-    StoreUnavailableError,
-)
+from pam_tfa.core.errors import RecordDamagedError, RecordFormatError
 from pam_tfa.core.suspension import NOT_SUSPENDED, Suspension, decode_suspension
-from pam_tfa.store.creation import create_file, sync_directory
-from pam_tfa.store.directory import (
-    PRIVATE_DIRECTORY_MODE,
-    NotThereError,
-    open_trusted_directory,
-)
-from pam_tfa.store.locks import (
-    LOCK_FILE_NAME,
-    SEALING_OFFSET,
-    UPKEEP_OFFSET,
-    take_directory_lock,
-)
-from pam_tfa.store.names import is_record_file_name, record_file_name
-from pam_tfa.store.record_file import RecordFile, open_record_file
-from pam_tfa.store.sentinel import (
-    SENTINEL_FILE_NAME,
-    STORE_ID_HEX_DIGITS,
-    encode_sentinel,
-    open_private_directory,
-    open_proven_directory,
-    read_store_id,
-)
-from pam_tfa.store.system_calls import close_descriptor, reason_of, retry_interrupted
+from pam_tfa.store.locks import MOVING_OFFSET, SEALING_OFFSET, UPKEEP_OFFSET
 from pam_tfa.store.transactions import LockedAccount, Transaction
 
 TYPE_CHECKING = False  # typing costs 5 ms at every login; mypy takes this for typing's constant
@@ -45,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pam_tfa.core.records import Record
+    from pam_tfa.store.record_file import RecordFile
     from pam_tfa.store.store_lock import StoreLock
     from pam_tfa.store.stored import Stored
 
@@ -92,16 +64,9 @@ class FileStore:
         Returns: the store's id.
         Raises: StoreUnavailableError, NotDurableError, StoreBusyError.
         """
-        self._make_directories()
-        directory_fd = open_private_directory(self.users_dir, self._trusted_uid)
-        try:
-            take_directory_lock(directory_fd, self.users_dir, self._lock_wait_s)
-            self._create(directory_fd, LOCK_FILE_NAME, b"")
-            store_id = os.urandom(STORE_ID_HEX_DIGITS // 2).hex()
-            self._create(directory_fd, SENTINEL_FILE_NAME, encode_sentinel(store_id))
-            return read_store_id(directory_fd, self.users_dir, self._trusted_uid)
-        finally:
-            close_descriptor(directory_fd)
+        from pam_tfa.store.initialization import initialize_store
+
+        return initialize_store(self.users_dir, self._trusted_uid, self._lock_wait_s)
 
     def suspension_of(self, account_name: str, uid: int | None = None) -> NotEnrolled | Enrolled:
         """Say whether an account is enrolled and suspended, at the least cost before a prompt.
@@ -178,6 +143,16 @@ class FileStore:
         """
         return self._store_lock(UPKEEP_OFFSET, shared=False)
 
+    def moving_lock(self, *, shared: bool) -> StoreLock:
+        """Return a context manager under which no record gets another name.
+
+        Args:
+            shared: for whoever looks through all records; who moves one is alone.
+
+        Raises: on entering StoreUnavailableError, StoreBusyError.
+        """
+        return self._store_lock(MOVING_OFFSET, shared=shared)
+
     def names(self) -> Iterator[str]:
         """Yield the account names of all readable records, sorted by file name.
 
@@ -198,14 +173,20 @@ class FileStore:
 
         Raises: StoreUnavailableError.
         """
-        directory_fd = open_proven_directory(self.users_dir, self._trusted_uid)
-        try:
-            for file_name in sorted(filter(is_record_file_name, self._listing(directory_fd))):
-                entry = self._entry(directory_fd, file_name)
-                if entry is not None:
-                    yield entry
-        finally:
-            close_descriptor(directory_fd)
+        from pam_tfa.store.listing import list_records
+
+        return list_records(self.users_dir, self._trusted_uid)
+
+    def records_of_uid(self, uid: int) -> Iterator[Record | RecordDamagedError]:
+        """Yield every record that was made for a uid, or what is wrong with it.
+
+        Each file is read, because nothing but the records themselves says whose they are.
+
+        Raises: StoreUnavailableError.
+        """
+        from pam_tfa.store.listing import list_records_of_uid
+
+        return list_records_of_uid(self.users_dir, self._trusted_uid, uid)
 
     def _locked(self, account_name: str, uid: int | None) -> LockedAccount:
         return LockedAccount(
@@ -228,60 +209,6 @@ class FileStore:
             wait_s=self._lock_wait_s,
         )
 
-    def _make_directories(self) -> None:
-        """Make what is missing of the path, each in a directory that is trusted."""
-        while True:
-            try:
-                close_descriptor(open_trusted_directory(self.users_dir, self._trusted_uid))
-                return
-            except NotThereError as missing:
-                self._make_directory(missing.path)
-
-    def _make_directory(self, path: str) -> None:
-        parent, _, name = path.rpartition("/")
-        parent_fd = open_trusted_directory(parent or "/", self._trusted_uid)
-        try:
-            retry_interrupted(os.mkdir, name, PRIVATE_DIRECTORY_MODE, dir_fd=parent_fd)
-            # The umask is the caller's, and may be anything.
-            retry_interrupted(os.chmod, name, PRIVATE_DIRECTORY_MODE, dir_fd=parent_fd)
-            sync_directory(parent_fd, path)
-        except FileExistsError:
-            pass  # another installation made it meanwhile
-        except OSError as error:
-            raise NotDurableError(path, reason_of(error)) from error
-        finally:
-            close_descriptor(parent_fd)
-
-    def _create(self, directory_fd: int, file_name: str, content: bytes) -> None:
-        create_file(directory_fd, file_name, f"{self.users_dir}/{file_name}", content)
-
-    def _listing(self, directory_fd: int) -> list[str]:
-        try:
-            return os.listdir(directory_fd)
-        except OSError as error:
-            raise StoreUnavailableError(self.users_dir, reason_of(error)) from error
-
-    def _entry(self, directory_fd: int, file_name: str) -> Record | RecordDamagedError | None:
-        """Read one record; unlocked, because its blocks are only ever replaced whole."""
-        from pam_tfa.store.stored import read_record
-
-        path = f"{self.users_dir}/{file_name}"
-        try:
-            record_file = open_record_file(
-                directory_fd, file_name, path, trusted_uid=self._trusted_uid, writable=False
-            )
-            if record_file is None:
-                return None  # removed since the directory was read
-            try:
-                record = read_record(record_file)
-            finally:
-                record_file.close()
-        except RecordDamagedError as error:
-            return error
-        if not _is_named(file_name, record.account_name):
-            return RecordDamagedError(path, "account_name", "is another account's record")
-        return record
-
 
 def _proven_suspension(record_file: RecordFile, account_name: str, uid: int | None) -> Suspension:
     current = record_file.read_current_slot()
@@ -295,10 +222,3 @@ def _proven_suspension(record_file: RecordFile, account_name: str, uid: int | No
 
     stored = read_stored(record_file, account_name, uid).stored
     return NOT_SUSPENDED if stored.damaged else stored.state.suspension
-
-
-def _is_named(file_name: str, account_name: str) -> bool:
-    try:
-        return record_file_name(account_name) == file_name
-    except ValueError:
-        return False

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
 LOCK_FILE_NAME = ".lock"
 # Bytes behind those of accounts. Whoever seals a secret holds the first one shared until it is
-# stored, whoever makes another key the active one holds it alone; upkeep runs once at a time.
+# stored, whoever makes another key the active one holds it alone; upkeep runs once at a time;
+# whoever gives a record another name is alone, whoever looks through all of them shares.
 SEALING_OFFSET = 1 << 62
 UPKEEP_OFFSET = SEALING_OFFSET + 1
+MOVING_OFFSET = SEALING_OFFSET + 2
 LOCK_OFFSETS = 2**61 - 1
 FIRST_PAUSE_S = 0.0005
 LONGEST_PAUSE_S = 0.005  # a transaction takes 1 ms: 64 contenders are through within a second
@@ -57,7 +59,7 @@ def take_lock(
     Args:
         directory_fd: the users directory.
         directory_path: its path, for errors.
-        offset: lock_offset of the account, SEALING_OFFSET or UPKEEP_OFFSET.
+        offset: lock_offset of the account, or one of the store's own above.
         shared: readers exclude writers, not each other; works on a read-only file system.
         wait_s: seconds after which to give up.
         trusted_uid: who must own the lock file.

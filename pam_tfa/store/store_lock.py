@@ -22,7 +22,7 @@ class StoreLock:
 
         Args:
             users_dir: the store's.
-            offset: locks.SEALING_OFFSET or locks.UPKEEP_OFFSET.
+            offset: one of those that locks.py names.
             shared: excludes only those who don't share it.
             trusted_uid: who must own the store.
             wait_s: seconds after which to give up.

@@ -46,6 +46,20 @@ def test_renamed_account_keeps_its_enrolment(place: Place, become: Rename) -> No
     assert json.loads(place.run("status", ACCOUNT, "--json").stdout)["secrets_open"] is True
 
 
+def test_status_of_a_renamed_account_names_the_command(place: Place, become: Rename) -> None:
+    """Its logins are refused, so "not enrolled" would be half the truth."""
+    become(OLD, Account(OLD, 1))
+    enrolled(place, OLD)
+    become(OLD, None)
+    result = place.run("status", ACCOUNT)
+    assert result.exit_status == 4
+    assert f"{ACCOUNT} has no record of its own, and can't log in" in result.stderr
+    assert f"`sudo pam-tfa rename {OLD} {ACCOUNT}`" in result.stderr
+    assert f"`sudo pam-tfa reset {OLD}`" in result.stderr
+    assert place.run("reset", OLD).exit_status == 0
+    assert place.run("status", ACCOUNT).exit_status == 0
+
+
 def test_rename_answers_in_json(place: Place, become: Rename) -> None:
     """With its schema."""
     become(OLD, Account(OLD, 1))

@@ -26,7 +26,7 @@ PRELUDE = f"""
 import mmap, os, resource
 from pam_tfa.core.errors import PamTfaError
 from pam_tfa.core.state import AuthenticatorState, initial_state
-import pam_tfa.store.stored
+import pam_tfa.store.initialization, pam_tfa.store.stored
 from pam_tfa.store.files import FileStore
 store = FileStore(sys.argv[1])
 

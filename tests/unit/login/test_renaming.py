@@ -1,0 +1,120 @@
+"""An account whose record stands under a former name is refused, not taken for unenrolled."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pam_tfa.dialogue import Account
+from pam_tfa.upkeep import rename_record
+from tests.unit.login.builders import NOW_S, FakeMachine, code_at, run
+
+
+def a_renamed_account(directory: Path, **config: Any) -> FakeMachine:
+    """Return a machine on which alice enrolled and is called alicia now."""
+    machine = FakeMachine(directory, **config)
+    machine.enroll()
+    del machine.accounts["alice"]
+    machine.accounts["alicia"] = Account("alicia", 1000)
+    return machine
+
+
+MEND = 'mend="pam-tfa rename alice alicia (the same person) or pam-tfa reset alice (another one)"'
+
+
+def test_renamed_account_is_not_skipped(tmp_path: Path) -> None:
+    """Its first login names the command that mends it."""
+    machine = a_renamed_account(tmp_path, unenrolled="skip")
+    done = run(machine, code_at(NOW_S), user="alicia")
+    assert (done.verdict, done.prompts) == ("unavailable", [])
+    assert machine.lines[-1].endswith(MEND)
+
+
+def test_renamed_account_is_refused_with_the_mend_where_all_are_asked(tmp_path: Path) -> None:
+    """After the prompt that everybody sees."""
+    machine = a_renamed_account(tmp_path, unenrolled="deny")
+    done = run(machine, code_at(NOW_S), user="alicia")
+    assert (done.verdict, len(done.prompts)) == ("unavailable", 1)
+    assert machine.lines[-1].endswith(MEND)
+
+
+def test_renamed_record_lets_its_owner_in_again(tmp_path: Path) -> None:
+    """Once the command has run."""
+    machine = a_renamed_account(tmp_path, unenrolled="skip")
+    keyring = machine.load_keyring(machine.config)
+    alicia = machine.accounts["alicia"]
+    rename_record(machine.store, keyring, "alice", alicia, NOW_S, any_uid=False)
+    assert run(machine, code_at(NOW_S), user="alicia").verdict == "success"
+
+
+def test_name_that_somebody_else_took_over_does_not_hide_the_renaming(tmp_path: Path) -> None:
+    """`usermod -l alicia alice` and then a new alice, with a uid of her own."""
+    machine = a_renamed_account(tmp_path, unenrolled="skip")
+    machine.accounts["alice"] = Account("alice", 2000)
+    assert run(machine, user="alicia").verdict == "unavailable"
+    assert run(machine, user="alice").verdict == "unavailable"
+
+
+def test_second_name_of_a_uid_is_an_account_of_its_own(tmp_path: Path) -> None:
+    """Root's factor is not toor's."""
+    machine = FakeMachine(tmp_path, unenrolled="skip")
+    machine.enroll()
+    machine.accounts["toor"] = Account("toor", 1000)
+    assert run(machine, user="toor").verdict == "ignore"
+
+
+def test_other_uids_are_skipped(tmp_path: Path) -> None:
+    """Also one that begins with the same digits."""
+    machine = a_renamed_account(tmp_path, unenrolled="skip")
+    for uid in (1, 10, 100, 1001, 10000, 4_294_967_294):
+        machine.accounts["bob"] = Account("bob", uid)
+        assert run(machine, user="bob").verdict == "ignore"
+
+
+@pytest.mark.parametrize("damage", ["mode", "checksum", "end", "another_name"])
+def test_damage_does_not_hide_the_renaming(tmp_path: Path, damage: str) -> None:
+    """As long as the uid can be read, the account of that uid is refused."""
+    machine = a_renamed_account(tmp_path, unenrolled="skip")
+    path = Path(machine.store.users_dir, "alice.json")
+    content = path.read_bytes()
+    match damage:
+        case "mode":
+            path.chmod(0o644)
+        case "checksum":
+            path.write_bytes(content.replace(b"sha256:", b"sha255:"))
+        case "end":
+            path.write_bytes(content[:4096])
+        case "another_name":
+            path.rename(path.with_name("carol.json"))
+    assert run(machine, user="alicia").verdict == "unavailable"
+    assert "FormerNameError" in machine.lines[-1]
+    assert "see pam-tfa prune" in machine.lines[-1]
+
+
+def test_file_without_a_uid_keeps_nobody_out(tmp_path: Path) -> None:
+    """One rotten file of an account that is gone must not refuse all who are not enrolled."""
+    machine = a_renamed_account(tmp_path, unenrolled="skip")
+    users = Path(machine.store.users_dir)
+    (users / "alice.json").write_bytes(b"")
+    (users / "fifo.json").symlink_to("/dev/zero")
+    (users / "directory.json").mkdir()
+    assert run(machine, user="alicia").verdict == "ignore"
+
+
+def test_name_that_a_shell_could_misread_is_not_repeated_in_the_mend(tmp_path: Path) -> None:
+    """The reason has it, escaped."""
+    machine = FakeMachine(tmp_path, unenrolled="skip")
+    machine.accounts["a;b\n"] = Account("a;b\n", 1000)
+    machine.enroll("a;b\n")
+    del machine.accounts["a;b\n"]
+    run(machine, user="alice")
+    assert 'mend="pam-tfa rename OLD alice' in machine.lines[-1]
+    assert "\n" not in machine.lines[-1]
+
+
+def test_renaming_in_progress_is_waited_for(tmp_path: Path) -> None:
+    """While a record gets its new name, a listing could show it under neither."""
+    machine = a_renamed_account(tmp_path, unenrolled="skip")
+    with machine.store.moving_lock(shared=False):
+        assert run(machine, user="bob").verdict == "unavailable"
+    assert run(machine, user="bob").verdict == "ignore"
