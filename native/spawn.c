@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -166,13 +167,23 @@ static bool collect(int pidfd)
     return info.si_pid != 0;
 }
 
-void spawn_end(int pidfd)
+/* Waits for the end of a process, or a moment: poll() fails where a caller has set
+ * RLIMIT_NOFILE to 0. */
+static void wait_for_end(int pidfd, int64_t limit_ms)
 {
     const struct timespec pause = {0, 1000000};
+    struct pollfd end = {pidfd, POLLIN, 0};
+
+    if (poll(&end, 1, limit_ms > 0 ? (int)limit_ms : 0) < 0)
+        nanosleep(&pause, NULL);
+}
+
+void spawn_end(int pidfd)
+{
     const int64_t deadline_ms = now_ms() + END_WAIT_MS;
 
     syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
     while (!collect(pidfd) && now_ms() < deadline_ms)
-        nanosleep(&pause, NULL);
+        wait_for_end(pidfd, deadline_ms - now_ms());
     close(pidfd);
 }

@@ -6,7 +6,6 @@ a line that an administrator has added meanwhile (an old key, for records from a
 
 from __future__ import annotations
 
-import base64
 import binascii
 import contextlib
 import os
@@ -105,7 +104,7 @@ def _with_new_key(keys: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def _encode_keys(keys: dict[str, bytes]) -> bytes:
-    lines = [b"%s %s\n" % (each.encode(), base64.b64encode(key)) for each, key in keys.items()]
+    lines = [b"%s %s\n" % (each.encode(), binascii.b2a_base64(key, newline=False)) for each, key in keys.items()]
     return FORMAT_LINE + b"\n" + b"".join(lines)
 
 
@@ -145,7 +144,7 @@ def _parse_key_line(line: bytes) -> tuple[str, bytes] | None:
     if not 0 < len(key_id) <= KEY_ID_BYTES_AT_MOST or not _KEY_ID_BYTES.issuperset(key_id):
         return None
     try:
-        key = base64.b64decode(encoded, validate=True)
+        key = binascii.a2b_base64(encoded, strict_mode=True)
     except binascii.Error:
         return None
     return (key_id.decode("ascii"), key) if len(key) == KEY_BYTES else None
