@@ -23,7 +23,7 @@ demo: ## (sudo) a real sshd, a throw-away user, a login with password and code; 
 test: ## (sudo) every check: lint, types, oldest dependencies, and the tests against a private installation
 	@scripts/test.sh $(if $(PYTEST),tests $(PYTEST))
 
-campaign: ## (sudo) the long forms: 1,000 rounds of simultaneous logins, a kill at every system call, 100,000 codes
+campaign: ## (sudo) the long forms of the tests: races, kills, 100,000 failing system calls, a million steps; an hour
 	@scripts/test.sh campaign $(PYTEST)
 
 bench: ## (sudo) what a login costs, in time and memory, beside other modules: tables and plots in build/bench
