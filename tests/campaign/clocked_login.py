@@ -39,6 +39,13 @@ MEND = 'mend="set the clock right, then pam-tfa unlock {} --reset-clock"'
 LOG_LIMIT_S = 5.0
 
 
+class Used(NamedTuple):
+    """A code that was accepted, and when on the clock."""
+
+    code: bytes
+    at_s: int
+
+
 class Login(NamedTuple):
     """An account, the host that logs it in, and the clock that its back end reads."""
 
@@ -77,12 +84,16 @@ class Login(NamedTuple):
         assert done.shown == [REFUSAL], done
         return None
 
-    def assert_none_is_good(self, used: list[bytes]) -> None:
-        """Try codes again that were accepted once."""
-        for each in used:
-            self.account.forgive()
-            assert not self.is_let_in(each), "a used code was accepted again"
+    def assert_none_is_good(self, used: list[Used]) -> None:
+        """Try codes again that were accepted once, now and as if the clock went back for each."""
+        now_s = self.clock.now_s
+        for code, at_s in used:
+            for again_s in (now_s, at_s):
+                self.account.forgive()
+                self.clock.set(again_s)
+                assert not self.is_let_in(code), "a used code was accepted again"
         self.account.forgive()
+        self.clock.set(now_s)
 
 
 class Token:

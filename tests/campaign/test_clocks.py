@@ -19,6 +19,7 @@ from tests.campaign.clocked_login import (
     Login,
     Moment,
     Token,
+    Used,
     a_clocked_login,
 )
 from tests.campaign.raw_host import PAM_AUTH_ERR, Reply
@@ -52,23 +53,26 @@ def check_jump(login: Login, moment: Moment, kind: Kind, jump_s: int) -> bool:
     """Log in, at another time, and back where it was; return whether a reset was needed."""
     account, clock = login.account, login.clock
     account.enroll(kind, f"{moment} {kind} {jump_s}", T0 - DAY_S)
-    token, used = Token(login, kind), []
+    token = Token(login, kind)
     clock.set(T0)
-    used.append(token.code())
-    assert login.is_let_in(used[0])
+    used = [Used(token.code(), T0)]
+    assert login.is_let_in(used[0].code)
 
-    is_good = kind != "totp" or max(0, T0 + jump_s) // PERIOD_S > account.last_step
-    accepted = login.accepted_at(moment, T0 + jump_s, token.code)
+    to_s = max(0, T0 + jump_s)
+    is_good = kind != "totp" or to_s // PERIOD_S > account.last_step
+    accepted = login.accepted_at(moment, to_s, token.code)
     assert (accepted is not None) == is_good
-    used += [accepted] if accepted is not None else []
+    used += [Used(accepted, to_s)] if accepted is not None else []
     login.assert_none_is_good(used)
 
-    assert login.accepted_at(moment, T0 + 120, lambda: used[-1]) is None, "accepted again"
+    first = used[0].code
+    assert login.accepted_at(moment, T0 + 10, lambda: first) is None, "accepted again"
     login.assert_none_is_good(used)
+    clock.set(T0 + 120)
     needs_reset = kind == "totp" and account.last_step >= clock.step
     if needs_reset:
         check_reset(login, token)
-        login.assert_none_is_good(used)
+        login.assert_none_is_good([each for each in used if each.at_s <= T0])
         clock.set(T0 + 180)  # the next code but one: the one after now may have been used
     assert login.is_let_in(token.code()), "locked out"
     assert login.is_let_in(account.backup_codes[-1].encode()), "a backup code has no clock"
@@ -126,24 +130,23 @@ def walk(login: Login, random_numbers: random.Random) -> int:
     account.enroll(kind, f"walk {random_numbers.random()}", T0)
     clock.set(T0)
     token, tried = Token(login, kind), 0
-    used: list[bytes] = []
+    used: list[Used] = []
     for _ in range(WALK_STEPS):
         account.forgive()
+        moment = random_numbers.choice(MOMENTS)
+        if used and random_numbers.random() < 0.4:
+            old = random_numbers.choice(used)
+            to_s = max(0, old.at_s + random_numbers.randint(-PERIOD_S, PERIOD_S))
+            again = login.accepted_at(moment, to_s, partial(bytes, old.code))
+            assert again is None, "a used code was accepted again"
+            tried += 1
+            continue
         jump_s = random_numbers.choice(list(JUMPS.values())) + random_numbers.randint(-90, 90)
         to_s = max(0, clock.now_s + jump_s) % (2 * T0)
-        again = bool(used) and random_numbers.random() < 0.4
         is_good = kind != "totp" or to_s // PERIOD_S > account.last_step
-        accepted = login.accepted_at(
-            random_numbers.choice(MOMENTS),
-            to_s,
-            partial(random_numbers.choice, used) if again else token.code,
-        )
-        if again:
-            assert accepted is None, "a used code was accepted again"
-            tried += 1
-        else:
-            assert (accepted is not None) == is_good, (kind, to_s)
-        used += [accepted] if accepted is not None else []
+        accepted = login.accepted_at(moment, to_s, token.code)
+        assert (accepted is not None) == is_good, (kind, to_s)
+        used += [Used(accepted, to_s)] if accepted is not None else []
         if kind == "backup" and len(used) == len(account.backup_codes):
             break
     return tried
