@@ -44,8 +44,8 @@ FREE_FAILURES = 5
 LONGEST_WAIT_S = 3600
 # Helpers start one after the other: the host has eight slots for starting them.
 STARTED_AT_ONCE = 8
-# A verdict comes 0.02 s after the answer, those of eight at once within about 0.1 s.
-LATEST_KILL_S = 0.1
+# When half of the kills have come: in the middle of what simultaneous answers take together.
+MIDDLE_OF_KILLS_S = {"codes": 0.02, "backup": 0.05}
 HELPER_PATIENCE_S = 10.0
 REASONS = {"codes": "wrong_code", "backup": "wrong_backup_code"}
 PAM_OUTCOMES = {
@@ -184,8 +184,9 @@ class Guesser:
 
     def _kill(self, attempts: list[Attempt]) -> None:
         """Kill in random order, spread over the time that the evaluations take."""
+        longest_pause_s = 4 * MIDDLE_OF_KILLS_S[self.kind] / len(attempts)
         for attempt in self._random.sample(attempts, len(attempts)):
-            time.sleep(self._random.uniform(0, 2 * LATEST_KILL_S / len(attempts)))
+            time.sleep(self._random.uniform(0, longest_pause_s))
             attempt.signal(signal.SIGKILL)
             self.aimed_at += 1
 

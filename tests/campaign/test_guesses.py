@@ -32,7 +32,7 @@ GUESSES = 1000
 # The short form goes on from here after its first round.
 SHORT_FROM = FAILURES_UNTIL_LOCKED - 5
 SIZES = {"first": (64, 16), "helpers": (12, 8), "hosts": (10, 4), "last": (64, 8)}
-LEAST_SHARE_KILLED = 0.5
+LEAST_SHARE_KILLED = 0.3  # the others had ended before their moment came
 RACES = (30, 3)
 WRONG_IN_RACE = 50
 LONGEST_HEAD_START_S = 0.015  # about what an evaluation takes: some are overtaken, some are not
