@@ -17,12 +17,15 @@ from pam_tfa.dialogue import Account
 from pam_tfa.events import format_event, write_event
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pam_tfa.cli.terminal import Terminal
     from pam_tfa.config import Config
     from pam_tfa.store.files import FileStore
     from pam_tfa.store.sealing import SealKeyring
 
 LOGIN_UID: Final = "/proc/self/loginuid"
+ACCOUNTS_FILE: Final = "/etc/passwd"
 NO_LOGIN_UID: Final = 2**32 - 1
 
 
@@ -112,12 +115,52 @@ class Context:
 
 
 def find_account(name: str) -> Account | None:
-    """Ask the name service; None where it does not know the name."""
+    """Ask the name service; None where it does not know the name.
+
+    Raises: CommandError where the name service does not work.
+    """
+    return ask_name_service(lambda: pwd.getpwnam(name))
+
+
+def ask_name_service(look_up: Callable[[], pwd.struct_passwd]) -> Account | None:
+    """Look an account up; None where there is none.
+
+    pwd says so too where it could not look: it drops the system's error. What follows - a record
+    is up for removal, a name is free to take another one's record - must not follow from a read
+    that failed, so it has to be said twice, and by a name service that works.
+
+    Raises: CommandError where the name service does not work.
+    """
+    for _attempt in range(2):
+        try:
+            entry = look_up()
+        except (KeyError, ValueError, OverflowError):  # ValueError: NUL in the name
+            _require_name_service()
+        else:
+            return Account(entry.pw_name, entry.pw_uid)
+    return None
+
+
+def _require_name_service() -> None:
+    """Find out whether accounts can be looked up; root alone may be known without (nss-systemd)."""
+    reason = None
     try:
-        entry = pwd.getpwnam(name)
-    except (KeyError, ValueError):
-        return None
-    return Account(entry.pw_name, entry.pw_uid)
+        with open(ACCOUNTS_FILE, "rb", buffering=0) as stream:
+            stream.read()
+            stream.seek(0)  # the third call that libnss_files makes and whose failure it keeps
+        pwd.getpwuid(0)
+    except FileNotFoundError:
+        pass  # this host has its accounts elsewhere
+    except OSError as error:
+        reason = f"{ACCOUNTS_FILE}: {error.strerror}"
+    except KeyError:
+        reason = _("it does not know root")
+    if reason is not None:
+        raise CommandError(
+            UNAVAILABLE,
+            _("The name service does not work: {reason}.").format(reason=reason),
+            _("Look at `getent passwd`, and at what it reads (/etc/nsswitch.conf)."),
+        )
 
 
 def canonical_name(name: str) -> str:

@@ -6,30 +6,29 @@ import pwd
 from typing import TYPE_CHECKING, Final
 
 from pam_tfa.cli.arguments import UsageError
-from pam_tfa.cli.context import find_account
+from pam_tfa.cli.context import ask_name_service, find_account
 from pam_tfa.cli.failures import DONE, UNAVAILABLE, CommandError
 from pam_tfa.cli.language import N_, _, ngettext
 from pam_tfa.cli.printable import printable
 from pam_tfa.cli.verb import Verb
-from pam_tfa.dialogue import Account
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from pam_tfa.cli.arguments import Parser
     from pam_tfa.cli.context import Context
+    from pam_tfa.dialogue import Account
     from pam_tfa.upkeep import Leftover, Leftovers, NameService
 
 PROGRESS_EVERY: Final = 500
 
 
 def find_uid(uid: int) -> Account | None:
-    """Ask the name service who has a uid; None where it knows nobody."""
-    try:
-        entry = pwd.getpwuid(uid)
-    except (KeyError, OverflowError):
-        return None
-    return Account(entry.pw_name, entry.pw_uid)
+    """Ask the name service who has a uid; None where it knows nobody.
+
+    Raises: CommandError where the name service does not work.
+    """
+    return ask_name_service(lambda: pwd.getpwuid(uid))
 
 
 def _add_options(parser: Parser) -> None:
