@@ -74,14 +74,15 @@ def write_event(ident: str, priority: int, line: str) -> None:
     """
     stamp = time.strftime("%b %e %H:%M:%S")
     message = f"<{syslog.LOG_AUTHPRIV | priority}>{stamp} {ident}[{os.getpid()}]: {line}"
-    log = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
     try:
-        log.settimeout(SEND_LIMIT_S)
-        log.sendto(message.encode(), LOG_SOCKET)
+        log = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+        try:
+            log.settimeout(SEND_LIMIT_S)
+            log.sendto(message.encode(), LOG_SOCKET)
+        finally:
+            log.close()
     except OSError:
-        pass  # nobody listens
-    finally:
-        log.close()
+        pass  # nobody listens, or there is no descriptor left to say it through
 
 
 def _formatted(value: object) -> str:

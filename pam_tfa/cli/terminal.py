@@ -54,7 +54,8 @@ class Terminal:
         for stream in (stdout, stderr):
             reconfigure = getattr(stream, "reconfigure", None)
             if reconfigure is not None:  # a locale without umlauts or blocks must not end the run
-                reconfigure(errors="backslashreplace")
+                with contextlib.suppress(OSError):  # it seeks; what can't be written shows later
+                    reconfigure(errors="backslashreplace")
 
     @property
     def output_is_terminal(self) -> bool:

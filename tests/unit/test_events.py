@@ -1,5 +1,6 @@
 """Log lines: one event is one line, whatever is in it."""
 
+import errno
 import socket
 import time
 from pathlib import Path
@@ -75,4 +76,14 @@ def test_log_that_takes_nothing_holds_nobody_up(
 def test_missing_log_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A host without a log still lets people in."""
     monkeypatch.setattr(events, "LOG_SOCKET", str(tmp_path / "log"))
+    write_event("test", 6, "event=login")
+
+
+def test_log_without_a_descriptor_left_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is let in or out by then must hear it: a line that can't be written is lost."""
+
+    def no_socket(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("pam_tfa.events._socket.socket", no_socket)
     write_event("test", 6, "event=login")
