@@ -176,7 +176,7 @@ bool back_end_open_daemon(pam_handle_t *pamh, struct back_end *back_end)
         return true;
     log_line(pamh, LOG_WARNING, "the daemon behind %s %s: using the helper", SOCKET_PATH,
                reason);
-    back_end_close(back_end);
+    back_end_close(back_end, now_ms()); /* there is no helper */
     return false;
 }
 
@@ -234,7 +234,7 @@ bool back_end_open_helper(pam_handle_t *pamh, struct back_end *back_end, int64_t
     bool started = start_helper(back_end);
     /* EINVAL: a limit so low that no number above the standard ones is allowed. */
     if (!started && (errno == EMFILE || errno == EINVAL)) {
-        back_end_close(back_end);
+        back_end_close(back_end, deadline_ms);
         started = start_helper_above_limit(back_end);
     }
     if (!started)
@@ -242,14 +242,14 @@ bool back_end_open_helper(pam_handle_t *pamh, struct back_end *back_end, int64_t
     else if (receive_hello(back_end, deadline_ms, &reason))
         return true;
     log_line(pamh, LOG_ERR, "the helper %s: %s", PAM_TFA_HELPER, reason);
-    back_end_close(back_end);
+    back_end_close(back_end, deadline_ms);
     return false;
 }
 
-void back_end_close(struct back_end *back_end)
+void back_end_close(struct back_end *back_end, int64_t deadline_ms)
 {
     close_fd(&back_end->socket_fd);
     if (back_end->helper_pidfd >= 0)
-        spawn_end(back_end->helper_pidfd);
+        spawn_end(back_end->helper_pidfd, deadline_ms);
     back_end->helper_pidfd = -1;
 }

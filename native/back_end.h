@@ -28,7 +28,7 @@ bool back_end_send(const struct back_end *back_end, const struct wire_writer *me
 bool back_end_receive(const struct back_end *back_end, int64_t deadline_ms, uint8_t *buffer,
                       struct wire_back_end_message *message, const char **reason);
 
-/* Closes the connection; a helper is killed and collected. */
-void back_end_close(struct back_end *back_end);
+/* Closes the connection; a helper is killed and collected, see spawn_end(). */
+void back_end_close(struct back_end *back_end, int64_t deadline_ms);
 
 #endif

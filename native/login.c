@@ -195,7 +195,7 @@ static struct relay_result relay_and_close(struct login *login, const char *name
 {
     const struct relay_result result = relay(login);
 
-    back_end_close(&login->back_end);
+    back_end_close(&login->back_end, login->deadline_ms);
     if (result.failure != NULL)
         log_line(login->pamh, LOG_ERR, "%s %s", name, result.failure);
     return result;

@@ -152,7 +152,7 @@ int spawn_helper(const char *path, int socket_fd)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_setcancelstate(cancel_state, NULL);
     if (pid >= 0 && error != 0)
-        spawn_end(pidfd);
+        spawn_end(pidfd, now_ms());
     errno = error;
     return error != 0 ? -1 : pidfd;
 }
@@ -178,10 +178,11 @@ static void wait_for_end(int pidfd, int64_t limit_ms)
         nanosleep(&pause, NULL);
 }
 
-void spawn_end(int pidfd)
+void spawn_end(int pidfd, int64_t deadline_ms)
 {
-    const int64_t deadline_ms = now_ms() + END_WAIT_MS;
-
+    if (deadline_ms < now_ms())
+        deadline_ms = now_ms();
+    deadline_ms += END_WAIT_MS;
     syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
     while (!collect(pidfd) && now_ms() < deadline_ms)
         wait_for_end(pidfd, deadline_ms - now_ms());

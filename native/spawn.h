@@ -3,6 +3,7 @@
 #define PAM_TFA_SPAWN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define HELPER_SOCKET_FD 3
 
@@ -15,8 +16,9 @@
  * first; nothing here depends on who does. Safe in threads. */
 int spawn_helper(const char *path, int socket_fd);
 
-/* Kills the helper, collects it, and closes the pidfd. Waits at most a quarter of a second
- * for a process that the kernel can't end yet. */
-void spawn_end(int pidfd);
+/* Kills the helper, collects it, and closes the pidfd. Where the machine is too busy to
+ * end it at once, waits until the deadline and a quarter of a second more: what is not
+ * collected by then stays in the host as a zombie. */
+void spawn_end(int pidfd, int64_t deadline_ms);
 
 #endif

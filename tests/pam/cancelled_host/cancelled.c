@@ -30,7 +30,7 @@ static void *start_helper(void *program)
     puts(pidfd >= 0 ? "started" : "not started");
     fflush(stdout);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-    spawn_end(pidfd);
+    spawn_end(pidfd, 0);
     pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
     pthread_testcancel();
     pthread_cleanup_pop(0);
