@@ -202,7 +202,8 @@ def this_terminal(environment: Mapping[str, str]) -> Terminal:
     encoding = _encoding_of_locale()
     for stream in (sys.stdout, sys.stderr):
         if encoding is not None and isinstance(stream, TextIOWrapper):
-            stream.reconfigure(encoding=encoding)
+            with contextlib.suppress(OSError):  # it seeks
+                stream.reconfigure(encoding=encoding)
     return Terminal(sys.stdin, sys.stdout, sys.stderr, environment)
 
 

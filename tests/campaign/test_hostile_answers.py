@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from tests.campaign.figures import Figures
     from tests.harness.system_log import LogLine, SystemLog
 
-FULL, SHORT = 5000, 24
+FULL, SHORT = 4000, 24
 SHORT_TAKES_ONE_IN = 4
 LONGEST_DUMMY = 80
 LEAK_BYTES = 1024
