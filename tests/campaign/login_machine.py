@@ -436,6 +436,23 @@ class LoginMachine(RuleBasedStateMachine):
                 record.newer = None
             record.older = None
 
+    @rule(name=names, what=st.sampled_from(("the end of a suspension", "a code", "a backup code")))
+    def write_is_lost(self, name: str, what: str) -> None:
+        """Tear the slot that was written last; whatever was in it must not be worth a try."""
+        answer = Answer(b"")
+        if what == "a code":
+            answer = self.code(name, 1)
+            self.logs_in(name, answer)
+        elif what == "a backup code":
+            record = self.model.records.get(name)
+            answer = backup_code(record.backup_set if record else NO_SUCH_SET, 6)
+            self.logs_in(name, answer)
+        else:
+            self.disables(name, None)
+            self.enables(name)
+        self.slot_is_torn(name, "newer", 0)
+        self.logs_in(name, answer)
+
     @rule(what=st.sampled_from(("configuration", "sentinel", "seal key")), steps=st.integers(1, 3))
     def something_breaks(self, what: str, steps: int) -> None:
         """For some steps; then it comes back as it was."""
