@@ -25,6 +25,7 @@
 #include <linux/close_range.h>
 
 #include "deadline.h"
+#include "preload.h"
 #include "spawn.h"
 
 #ifndef PAM_TFA_SLOT_DIRECTORY
@@ -210,6 +211,7 @@ int main(void)
     if (!harden())
         return 1;
     wait_for_slot();
+    preload_libraries();
     if (!start_interpreter())
         return 1;
     const int result = pam_tfa_serve(HELPER_SOCKET_FD, SLOT_FD);
