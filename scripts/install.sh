@@ -141,8 +141,19 @@ finish() {
 # are the same bytes as at a login, also for root in an old locale, whose record no login would find. One word, because
 # the kernel makes one argument of what follows the interpreter.
 write_launcher() {
-    printf '#!%s/bin/python3 -IXutf8\nimport sys\n\nfrom pam_tfa.cli.__main__ import main\n\nsys.exit(main())\n' \
-        "$RELEASE" >"$RELEASE/bin/pam-tfa"
+    cat >"$RELEASE/bin/pam-tfa" <<LAUNCHER
+#!$RELEASE/bin/python3 -IXutf8
+import sys
+
+try:
+    from pam_tfa.cli.__main__ import main
+except (ImportError, OSError, MemoryError) as error:
+    # The command's own sentences are in what can't be loaded.
+    print(f"pam-tfa: The command can't be loaded: {error}.", file=sys.stderr)
+    sys.exit(4)
+
+sys.exit(main())
+LAUNCHER
     chmod 0755 "$RELEASE/bin/pam-tfa"
 }
 
