@@ -34,7 +34,6 @@
 #define RUN_DIRECTORY "/run/pam-tfa"
 /* At most this many helpers start at once on a host; the rest wait for their turn. */
 #define SLOT_COUNT 8
-#define SLOT_FD 4
 /* Leaves time to start and to ask within ANSWER_LIMIT_MS. */
 #define SLOT_WAIT_MS 2500
 
@@ -75,7 +74,7 @@ static bool harden(void)
     /* No core file, no ptrace by whoever shares the uid: it will hold secrets. */
     if (prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return false;
-    if (close_range(SLOT_FD, ~0U, 0) != 0 || chdir("/") != 0)
+    if (close_range(HELPER_SOCKET_FD + 1, ~0U, 0) != 0 || chdir("/") != 0)
         return false;
     umask(077);
     signal(SIGPIPE, SIG_IGN);
@@ -131,8 +130,10 @@ static int try_slots(bool *usable)
  *
  * Slots protect the host's speed, not the login: without any (no /run), and where
  * none comes free in time (somebody may freeze the processes of his own cgroup, with
- * our helpers in them), the helper goes on. */
-static void wait_for_slot(void)
+ * our helpers in them), the helper goes on.
+ *
+ * Returns the slot's descriptor, or -1. */
+static int wait_for_slot(void)
 {
     const struct timespec pause = {0, 5000000};
     const int64_t deadline_ms = now_ms() + SLOT_WAIT_MS;
@@ -140,13 +141,11 @@ static void wait_for_slot(void)
 
     while (usable && now_ms() < deadline_ms) {
         const int fd = try_slots(&usable);
-        if (fd >= 0) {
-            if (fd != SLOT_FD && dup3(fd, SLOT_FD, O_CLOEXEC) == SLOT_FD)
-                close(fd);
-            return;
-        }
+        if (fd >= 0)
+            return fd;
         nanosleep(&pause, NULL);
     }
+    return -1;
 }
 
 static PyStatus set_search_path(PyConfig *config)
@@ -202,19 +201,22 @@ static bool start_interpreter(void)
     if (!PyStatus_Exception(status))
         status = Py_InitializeFromConfig(&config);
     PyConfig_Clear(&config);
+    if (PyStatus_Exception(status))
+        return false;
     PyGC_Disable(); /* a process that ends with its login leaves no cycles to anybody */
-    return !PyStatus_Exception(status);
+    return true;
 }
 
 int main(void)
 {
     if (!harden())
         return 1;
-    wait_for_slot();
+    const int slot_fd = wait_for_slot();
     preload_libraries();
+    /* _exit(): the thread may be at work yet. */
     if (!start_interpreter())
-        return 1;
-    const int result = pam_tfa_serve(HELPER_SOCKET_FD, SLOT_FD);
+        _exit(1);
+    const int result = pam_tfa_serve(HELPER_SOCKET_FD, slot_fd);
     /* What was decided is durable and sent: tearing the interpreter down would only
      * keep the user waiting. */
     _exit(result);

@@ -167,24 +167,26 @@ static bool collect(int pidfd)
     return info.si_pid != 0;
 }
 
-/* Waits for the end of a process, or a moment: poll() fails where a caller has set
- * RLIMIT_NOFILE to 0. */
+/* Waits for the end of a process, which its pidfd tells. */
 static void wait_for_end(int pidfd, int64_t limit_ms)
 {
-    const struct timespec pause = {0, 1000000};
     struct pollfd end = {pidfd, POLLIN, 0};
 
-    if (poll(&end, 1, limit_ms > 0 ? (int)limit_ms : 0) < 0)
-        nanosleep(&pause, NULL);
+    poll(&end, 1, limit_ms > 0 ? (int)limit_ms : 0);
 }
 
 void spawn_end(int pidfd, int64_t deadline_ms)
 {
+    const struct timespec pause = {0, 1000000};
+
     if (deadline_ms < now_ms())
         deadline_ms = now_ms();
     deadline_ms += END_WAIT_MS;
     syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+    wait_for_end(pidfd, deadline_ms - now_ms());
+    /* poll() fails where a caller has set RLIMIT_NOFILE to 0, and a process that
+     * somebody traces has ended before it can be collected. */
     while (!collect(pidfd) && now_ms() < deadline_ms)
-        wait_for_end(pidfd, deadline_ms - now_ms());
+        nanosleep(&pause, NULL);
     close(pidfd);
 }

@@ -49,7 +49,7 @@ def read_cached(
     try:
         # As safe as a .pyc: only root can have written it.
         found = marshal.loads(os.read(descriptor, _MAX_CACHE_BYTES))  # noqa: S302
-    except (OSError, ValueError, EOFError, TypeError):
+    except (OSError, ValueError, EOFError, TypeError, MemoryError):
         return None
     finally:
         close_descriptor(descriptor)

@@ -15,7 +15,7 @@ from pam_tfa.core.errors import (
 )
 from pam_tfa.events import Sentence
 
-_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
+_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-@")
 _BY_FIELD = {
     "uid": "pam-tfa rename {user} {user} (the same person) or pam-tfa reset {user} (another one)",
     "account_name": "pam-tfa rename OLD {user} where one was cut off, else pam-tfa reset {user}",
@@ -41,15 +41,18 @@ def mend_of(error: PamTfaError, user: str) -> Sentence | None:
 
     Args:
         error: what ended the login.
-        user: the account; a name that a shell could misread becomes the word USER.
+        user: the account, unless the error names it; a name that a shell could misread becomes
+            the word USER.
 
     Returns: None where the error says all there is.
     """
     text = next((each for kind, each in _BY_ERROR if isinstance(error, kind)), "")
     if isinstance(error, RecordDamagedError):
         text = _BY_FIELD.get(error.field, text)
-    if isinstance(error, FormerNameError) and error.former_name:
-        text = _RENAMED.replace("{former}", _plain(error.former_name, "OLD"))
+    if isinstance(error, FormerNameError):
+        user = error.account_name
+        if error.former_name:
+            text = _RENAMED.replace("{former}", _plain(error.former_name, "OLD"))
     return _for_user(text, user)
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from pam_tfa.administration import state_now
 from pam_tfa.core.errors import RecordDamagedError
 from pam_tfa.key_rotation import resealed_for
+from pam_tfa.renaming import lives
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from pam_tfa.core.records import Record
     from pam_tfa.core.state import State
@@ -35,7 +36,7 @@ class OtherUid(NamedTuple):
     old_uid: int
 
 
-RenameOutcome = Renamed | OtherUid | Literal["new_is_enrolled", "fits_already"] | None
+RenameOutcome = Renamed | OtherUid | Literal["old_lives", "new_is_enrolled", "fits_already"] | None
 
 
 class NameService(NamedTuple):
@@ -44,10 +45,13 @@ class NameService(NamedTuple):
     Attributes:
         find_account: by its name.
         find_uid: by its uid.
+        silent_sources: the sources of accounts that none of these names came from, and that may
+            therefore be out of order. None that is asked says so: what it knows is missing.
     """
 
     find_account: Callable[[str], Account | None]
     find_uid: Callable[[int], Account | None]
+    silent_sources: Callable[[Collection[str]], tuple[str, ...]]
 
 
 class Leftover(NamedTuple):
@@ -74,6 +78,7 @@ class Leftovers(NamedTuple):
         damaged: records that can't be read.
         name_service_doubt: most accounts are not found, so that it may be the name service that
             is gone; it says "no such user" in both cases.
+        silent_sources: where accounts may come from of which no enrolled one is known.
     """
 
     records: int
@@ -81,6 +86,7 @@ class Leftovers(NamedTuple):
     renamed: tuple[Leftover, ...]
     damaged: tuple[RecordDamagedError, ...]
     name_service_doubt: bool
+    silent_sources: tuple[str, ...]
 
 
 def rename_record(
@@ -91,6 +97,7 @@ def rename_record(
     now_s: int,
     *,
     any_uid: bool,
+    former: Account | None = None,
 ) -> RenameOutcome:
     """Give a record to an account that has another name or uid now, with its state.
 
@@ -104,6 +111,7 @@ def rename_record(
         account: whose it becomes; of the same name where only the uid has changed.
         now_s: Unix seconds.
         any_uid: whether the account may have another uid than the record.
+        former: whom the name service gives for the old name; one that the record fits keeps it.
 
     Returns: None where there is no such record.
     Raises: PamTfaError; nothing was changed then, unless it is NotDurableError.
@@ -124,6 +132,8 @@ def rename_record(
             if stored is None:
                 stored = _left_half_way(new, old_name)
                 return _hand_over(stored, new.replace, keyring, account, now_s, any_uid=any_uid)
+            if lives(stored.record, former):
+                return "old_lives"
             if new.load() is not None:
                 return "new_is_enrolled"
 
@@ -140,7 +150,7 @@ def find_leftovers(
 
     Raises: StoreUnavailableError.
     """
-    records = 0
+    living: list[str] = []
     gone: list[Leftover] = []
     renamed: list[Leftover] = []
     damaged: list[RecordDamagedError] = []
@@ -149,14 +159,17 @@ def find_leftovers(
         if isinstance(record, RecordDamagedError):
             damaged.append(record)
             continue
-        records += 1
-        if names.find_account(record.account_name) is not None:
+        holder = names.find_account(record.account_name)
+        if holder is not None and holder.name == record.account_name:
+            living.append(record.account_name)
             continue
-        owner = names.find_uid(record.uid)
+        owner = holder or names.find_uid(record.uid)
         found = Leftover(record.account_name, record.uid, owner.name if owner else None)
         (gone if owner is None else renamed).append(found)
+    records = len(living) + len(gone) + len(renamed)
     doubt = not _answers(names) or 2 * len(gone) > records
-    return Leftovers(records, tuple(gone), tuple(renamed), tuple(damaged), doubt)
+    silent = names.silent_sources(living) if gone else ()
+    return Leftovers(records, tuple(gone), tuple(renamed), tuple(damaged), doubt, silent)
 
 
 def remove_leftovers(
@@ -178,8 +191,7 @@ def remove_leftovers(
     with store.upkeep_lock():
         for leftover in leftovers:
             with store.transaction(leftover.account_name) as transaction:
-                is_gone = _answers(names) and names.find_account(leftover.account_name) is None
-                if not is_gone or not transaction.remove():
+                if not _is_gone(names, leftover) or not transaction.remove():
                     continue
             removed(leftover)
 
@@ -211,6 +223,14 @@ def _left_half_way(new: Transaction, old_name: str) -> Stored | None:
         if error.field == "account_name":
             return None  # it is somebody else's, most likely the new account's own
         raise
+
+
+def _is_gone(names: NameService, leftover: Leftover) -> bool:
+    return (
+        _answers(names)
+        and names.find_account(leftover.account_name) is None
+        and names.find_uid(leftover.uid) is None
+    )
 
 
 def _answers(names: NameService) -> bool:

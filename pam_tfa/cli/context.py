@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
@@ -85,7 +86,7 @@ class Context:
             self.require_root(printable(user))
             return user
         if os.geteuid() == 0:
-            name = pwd.getpwuid(0).pw_name
+            name = own_name()
             self.terminal.note(_("No account was named: this acts on {user}.").format(user=name))
             return name
         raise CommandError(
@@ -96,6 +97,21 @@ class Context:
                 "`sudo pam-tfa {verb} {user}`."
             ).format(verb=self.verb, user=printable(own_name())),
         )
+
+    def choose_record_name(self, user: str | None) -> str:
+        """Return whose record the verb is about: the name service's spelling of an account.
+
+        Records outlive accounts and their names: it is the name as given where the name service
+        knows none, or where only that one has a record.
+
+        Raises: CommandError, as choose_account_name; PamTfaError for a store that is not there.
+        """
+        name = self.choose_account_name(user)
+        account = find_account(name)
+        if account is None or account.name == name:
+            return name
+        store = self.store()
+        return name if store.holds(name) and not store.holds(account.name) else account.name
 
     def require_account(self, name: str) -> Account:
         """Return the account of that name as the name service knows it. Raises: CommandError."""
@@ -145,12 +161,13 @@ def _require_name_service() -> None:
     """Find out whether accounts can be looked up; root alone may be known without (nss-systemd)."""
     reason = None
     try:
-        with open(ACCOUNTS_FILE, "rb", buffering=0) as stream:
+        with (
+            contextlib.suppress(FileNotFoundError),  # this host has its accounts elsewhere
+            open(ACCOUNTS_FILE, "rb", buffering=0) as stream,
+        ):
             stream.read()
             stream.seek(0)  # the third call that libnss_files makes and whose failure it keeps
         pwd.getpwuid(0)
-    except FileNotFoundError:
-        pass  # this host has its accounts elsewhere
     except OSError as error:
         reason = f"{ACCOUNTS_FILE}: {error.strerror}"
     except KeyError:
@@ -161,15 +178,6 @@ def _require_name_service() -> None:
             _("The name service does not work: {reason}.").format(reason=reason),
             _("Look at `getent passwd`, and at what it reads (/etc/nsswitch.conf)."),
         )
-
-
-def canonical_name(name: str) -> str:
-    """Return the name service's own spelling, or the name as given where it knows none.
-
-    Records outlive accounts, and must be found then too.
-    """
-    account = find_account(name)
-    return name if account is None else account.name
 
 
 def no_such_account(name: str) -> CommandError:

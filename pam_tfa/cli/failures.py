@@ -57,10 +57,10 @@ EXPLANATIONS: Final[tuple[tuple[type[PamTfaError], int, str, str], ...]] = (
     (
         FormerNameError,
         UNAVAILABLE,
-        N_("{user} has no record of its own, and can't log in: {reason} ({path})."),
+        N_("{account_name} has no record of its own, and can't log in: {reason} ({path})."),
         N_(
-            "If the account was renamed, run `sudo pam-tfa rename {former_name} {user}`; if "
-            "its uid was another account's before, `sudo pam-tfa reset {former_name}`."
+            "If the account was renamed, run `sudo pam-tfa rename {former_name} {account_name}`; "
+            "if its uid was another account's before, `sudo pam-tfa reset {former_name}`."
         ),
     ),
     (

@@ -9,6 +9,7 @@ from pam_tfa.cli.arguments import UsageError
 from pam_tfa.cli.context import ask_name_service, find_account
 from pam_tfa.cli.failures import DONE, UNAVAILABLE, CommandError
 from pam_tfa.cli.language import N_, _, ngettext
+from pam_tfa.cli.name_sources import silent_sources
 from pam_tfa.cli.printable import printable
 from pam_tfa.cli.verb import Verb
 
@@ -42,7 +43,7 @@ def _run(context: Context, arguments: Namespace) -> int:
     if arguments.yes and arguments.dry_run:
         raise UsageError(_("--dry-run removes nothing and --yes removes; give one of them."))
     context.require_root()
-    names = NameService(find_account, find_uid)
+    names = NameService(find_account, find_uid, silent_sources)
     found = _find_leftovers(context, names)
     _refuse_doubt(found)
     if not arguments.json:
@@ -81,9 +82,21 @@ def _find_leftovers(context: Context, names: NameService) -> Leftovers:
 
 def _refuse_doubt(found: Leftovers) -> None:
     """Refuse where the name service may be down rather than the accounts gone."""
+    if found.silent_sources and not found.name_service_doubt:
+        raise CommandError(
+            UNAVAILABLE,
+            _(
+                "Accounts are not found ({n}), and no enrolled one is known from {sources}, which "
+                "may be down; nothing was removed."
+            ).format(n=len(found.gone), sources=", ".join(map(printable, found.silent_sources))),
+            _(
+                "Look at `getent passwd` for an account from there; if they are really gone, "
+                "remove one with `sudo pam-tfa reset USER`: {some}."
+            ).format(some=_some(found)),
+        )
     if not found.name_service_doubt:
         return
-    some = ", ".join(printable(each.account_name) for each in found.gone[:3]) or "root"
+    some = _some(found) or "root"
     raise CommandError(
         UNAVAILABLE,
         _(
@@ -95,6 +108,10 @@ def _refuse_doubt(found: Leftovers) -> None:
             "with `sudo pam-tfa reset USER`."
         ).format(some=some),
     )
+
+
+def _some(found: Leftovers) -> str:
+    return ", ".join(printable(each.account_name) for each in found.gone[:3])
 
 
 def _leftover_lines(found: Leftovers) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from pam_tfa.cli.context import canonical_name, not_enrolled
+from pam_tfa.cli.context import not_enrolled
 from pam_tfa.cli.enroll_text import write_codes
 from pam_tfa.cli.failures import DONE, UNAVAILABLE, CommandError
 from pam_tfa.cli.language import N_, _
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def _reset(context: Context, arguments: Namespace) -> int:
     from pam_tfa.administration import reset
 
-    name = canonical_name(context.choose_account_name(arguments.user))
+    name = context.choose_record_name(arguments.user)
     next_login = context.config().unenrolled  # a broken configuration ends the run before it acts
     result = reset(context.store(), name)
     if result is None:
@@ -78,7 +78,7 @@ def next_login_text(unenrolled: str | None) -> str:
 def _unlock(context: Context, arguments: Namespace) -> int:
     from pam_tfa.administration import unlock
 
-    name = canonical_name(context.choose_account_name(arguments.user))
+    name = context.choose_record_name(arguments.user)
     if not unlock(context.store(), name, context.now_s(), reset_clock=arguments.reset_clock):
         raise not_enrolled(name)
     context.log("unlock", name, ("reset_clock", "yes" if arguments.reset_clock else "no"))
@@ -106,7 +106,7 @@ def _add_unlock_options(parser: Parser) -> None:
 def _backup_codes(context: Context, arguments: Namespace) -> int:
     from pam_tfa.administration import renew_backup_codes
 
-    name = canonical_name(context.choose_account_name(arguments.user))
+    name = context.choose_record_name(arguments.user)
     codes = renew_backup_codes(context.store(), name, context.now_s(), os.urandom)
     if codes is None:
         raise not_enrolled(name)

@@ -42,17 +42,6 @@ def _run(context: Context, arguments: Namespace) -> int:
     old, shown_new = arguments.old, printable(arguments.new)
     context.require_root(f"{printable(old)} {shown_new}")
     account = context.require_account(arguments.new)
-    if old != account.name and find_account(old) is not None:
-        raise CommandError(
-            REFUSED,
-            _("The account {old} still exists, and keeps its second factor.").format(
-                old=printable(old)
-            ),
-            _(
-                "Rename the account first (`usermod -l {new} {old}`), or enrol the other one: "
-                "`sudo pam-tfa enroll {new}`."
-            ).format(old=printable(old), new=shown_new),
-        )
     renamed = _renamed(context, old, account, any_uid=arguments.yes)
     context.log(
         "rename",
@@ -89,7 +78,10 @@ def _renamed(context: Context, old: str, account: Account, *, any_uid: bool) -> 
 
     def attempt(*, any_uid: bool) -> RenameOutcome:
         store, keyring = context.store(), context.keyring()
-        return rename_record(store, keyring, old, account, context.now_s(), any_uid=any_uid)
+        former = find_account(old)
+        return rename_record(
+            store, keyring, old, account, context.now_s(), any_uid=any_uid, former=former
+        )
 
     outcome = attempt(any_uid=any_uid)
     if isinstance(outcome, OtherUid):
@@ -133,6 +125,15 @@ def _not_renamed(old: str, account: Account, outcome: object) -> CommandError:
             _("The record of {new} has its name and uid {uid} already.").format(**fields),
             _("`sudo pam-tfa status {new}` shows it.").format(**fields),
         )
+    if outcome == "old_lives":
+        return CommandError(
+            REFUSED,
+            _("The account {old} still exists, and keeps its second factor.").format(**fields),
+            _(
+                "Rename the account first (`usermod -l {new} {old}`), or enrol the other one: "
+                "`sudo pam-tfa enroll {new}`."
+            ).format(**fields),
+        )
     if outcome == "new_is_enrolled":
         return CommandError(
             REFUSED,
@@ -165,8 +166,8 @@ VERB: Final = Verb(
         "  sudo usermod -l alicia alice && sudo pam-tfa rename alice alicia\n"
         "  sudo usermod -u 2001 alice && sudo pam-tfa rename alice alice --yes\n"
         "\n"
-        "What next: `sudo pam-tfa status alicia`. Until rename has run, alicia counts as\n"
-        "not enrolled. Interrupted, alicia is refused until it is run again."
+        "What next: `sudo pam-tfa status alicia`. Until rename has run to its end, alicia's\n"
+        "logins are refused."
     ),
     user="none",
     add_options=_add_options,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pam_tfa.cli.context import canonical_name, find_account, no_such_account
+from pam_tfa.cli.context import find_account, no_such_account
 from pam_tfa.cli.failures import DONE, UNAVAILABLE, explain
 from pam_tfa.cli.language import N_, _, ngettext
 from pam_tfa.cli.printable import printable
@@ -26,12 +26,12 @@ PROGRESS_EVERY: Final = 500
 def _status(context: Context, arguments: Namespace) -> int:
     from pam_tfa.administration import read_status
 
-    name = canonical_name(context.choose_account_name(arguments.user))
+    name = context.choose_record_name(arguments.user)
     account = find_account(name)
     status = read_status(context.store(), name, context.now_s())
-    if status is None:
-        if account is None:
-            raise no_such_account(name)
+    if status is None and account is None:
+        raise no_such_account(name)
+    if account is not None and (status is None or account.name != name):
         refuse_renamed(account, context.store(), find_account)
     sealed = _seal_error(context, name) if status is not None else None
     if arguments.json:

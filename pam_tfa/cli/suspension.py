@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from pam_tfa.cli.context import canonical_name, not_enrolled
+from pam_tfa.cli.context import not_enrolled
 from pam_tfa.cli.failures import DONE
 from pam_tfa.cli.language import N_, _
 from pam_tfa.cli.printable import printable
@@ -41,7 +41,7 @@ def _add_disable_options(parser: Parser) -> None:
 def _disable(context: Context, arguments: Namespace) -> int:
     from pam_tfa.administration import suspend
 
-    name = canonical_name(context.choose_account_name(arguments.user))
+    name = context.choose_record_name(arguments.user)
     now_s, reason = context.now_s(), arguments.reason or ""
     suspension = suspend(context.store(), name, arguments.until, reason, now_s)
     if suspension is None:
@@ -74,7 +74,7 @@ def _disable(context: Context, arguments: Namespace) -> int:
 def _enable(context: Context, arguments: Namespace) -> int:
     from pam_tfa.administration import end_suspension
 
-    name = canonical_name(context.choose_account_name(arguments.user))
+    name = context.choose_record_name(arguments.user)
     ended = end_suspension(context.store(), name, context.now_s())
     if ended is None:
         raise not_enrolled(name)

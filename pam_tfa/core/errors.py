@@ -70,10 +70,11 @@ class RecordDamagedError(StoreError):
 class FormerNameError(StoreError):
     """An account without a record has the uid of a record whose account is gone: a renamed one."""
 
-    def __init__(self, path: str, former_name: str, reason: str) -> None:
-        """Name the store or file, the record's account ("" if it can't be read), and why."""
+    def __init__(self, path: str, account_name: str, former_name: str, reason: str) -> None:
+        """Name the store or file, the account, that of the record ("" if unreadable), and why."""
         super().__init__(path, reason)
-        self.args = (path, former_name, reason)
+        self.args = (path, account_name, former_name, reason)
+        self.account_name = account_name
         self.former_name = former_name
 
 

@@ -61,7 +61,7 @@ def serve(socket_fd: int, slot_fd: int) -> int:
 
     Args:
         socket_fd: a connected SOCK_SEQPACKET socket.
-        slot_fd: holds one of the host's slots for starting helpers, where it is open.
+        slot_fd: holds one of the host's slots for starting helpers; -1 for none.
     """
     connection = Connection(socket_fd)
     request = None

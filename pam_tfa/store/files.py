@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 USERS_DIR = "/var/lib/pam-tfa/users"
 LOCK_WAIT_S = 3.0  # within the 5 s in which a login has to end
+MOVING_WAIT_S = 1.0
 
 
 class NotEnrolled:
@@ -107,6 +108,20 @@ class FileStore:
             finally:
                 record_file.close()
 
+    def holds(self, account_name: str) -> bool:
+        """Tell whether an account has a file, be it damaged.
+
+        Raises: StoreUnavailableError, StoreBusyError.
+        """
+        with self._locked(account_name, None) as account:
+            try:
+                record_file = account.open_record_file()
+            except RecordDamagedError:
+                return True
+            if record_file is not None:
+                record_file.close()
+            return record_file is not None
+
     def transaction(self, account_name: str, uid: int | None = None) -> Transaction:
         """Return a context manager in which one account is read and changed.
 
@@ -151,7 +166,8 @@ class FileStore:
 
         Raises: on entering StoreUnavailableError, StoreBusyError.
         """
-        return self._store_lock(MOVING_OFFSET, shared=shared)
+        # Beside the wait for an account's lock it has to fit into a login's time.
+        return self._store_lock(MOVING_OFFSET, shared=shared, wait_s=MOVING_WAIT_S)
 
     def names(self) -> Iterator[str]:
         """Yield the account names of all readable records, sorted by file name.
@@ -198,15 +214,15 @@ class FileStore:
             wait_s=self._lock_wait_s,
         )
 
-    def _store_lock(self, offset: int, *, shared: bool) -> StoreLock:
-        from pam_tfa.store.store_lock import StoreLock  # no login needs it
+    def _store_lock(self, offset: int, *, shared: bool, wait_s: float | None = None) -> StoreLock:
+        from pam_tfa.store.store_lock import StoreLock  # only logins of the unenrolled need it
 
         return StoreLock(
             self.users_dir,
             offset,
             shared=shared,
             trusted_uid=self._trusted_uid,
-            wait_s=self._lock_wait_s,
+            wait_s=self._lock_wait_s if wait_s is None else min(wait_s, self._lock_wait_s),
         )
 
 

@@ -104,7 +104,10 @@ def _with_new_key(keys: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def _encode_keys(keys: dict[str, bytes]) -> bytes:
-    lines = [b"%s %s\n" % (each.encode(), binascii.b2a_base64(key, newline=False)) for each, key in keys.items()]
+    lines = [
+        b"%s %s\n" % (each.encode(), binascii.b2a_base64(key, newline=False))
+        for each, key in keys.items()
+    ]
     return FORMAT_LINE + b"\n" + b"".join(lines)
 
 

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from pam_tfa.core.records import Record
 
-# What open says of an entry that went away meanwhile, or that is no file of the store's.
-_NO_RECORD = (errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENOTDIR)
+# What open or read says of an entry that went away meanwhile, or that is no file of the store's.
+_NO_RECORD = frozenset(
+    {errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENOTDIR, errno.ESPIPE}
+)
 
 
 def list_records(users_dir: str, trusted_uid: int) -> Iterator[Record | RecordDamagedError]:

@@ -99,7 +99,7 @@ class Machine(FakeMachine):
         root = Account("root", 0)
         known = {"root": root, **self.accounts}
         by_uid = {each.uid: each for each in known.values()}
-        return NameService(known.get, by_uid.get)
+        return NameService(known.get, by_uid.get, lambda _living: ())
 
 
 class LoginMachine(RuleBasedStateMachine):

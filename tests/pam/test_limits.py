@@ -110,6 +110,15 @@ def test_little_is_enough(name: str) -> None:
     assert _results(*_limit(name, SCARCE[name][0])) == WORKS
 
 
+@pytest.mark.parametrize(
+    ("name", "megabytes"), [("DATA", 12), ("DATA", 16), ("AS", 96), ("AS", 104)]
+)
+def test_what_is_enough_for_the_interpreter_is_enough(name: str, megabytes: int) -> None:
+    """The thread that maps libraries beside it takes next to nothing of its share."""
+    for _attempt in range(3):
+        assert _results(*_limit(name, megabytes * MEGABYTE)) == WORKS
+
+
 @pytest.mark.parametrize("name", SCARCE)
 def test_memory_and_descriptors_at_the_floor(name: str) -> None:
     """Works where root may raise limits; elsewhere everything is denied, nothing let through."""

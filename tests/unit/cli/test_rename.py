@@ -94,6 +94,32 @@ def test_changed_uid_is_adopted_after_a_word(place: Place, become: Rename) -> No
     ]
 
 
+def test_name_that_a_new_account_took_over_can_be_renamed(place: Place, become: Rename) -> None:
+    """usermod -l, then useradd of the old name: the log names this command."""
+    become(OLD, Account(OLD, 1))
+    enrolled(place, OLD)
+    become(OLD, Account(OLD, 4711))
+    result = place.run("rename", OLD, ACCOUNT)
+    assert result.exit_status == 0, result.stderr
+    assert place.run("status", ACCOUNT).exit_status == 0
+
+
+def test_completed_name_leads_to_the_record_of_the_short_one(place: Place, become: Rename) -> None:
+    """status names the command, rename moves it, reset would find it too."""
+    become(OLD, Account(OLD, 1))
+    enrolled(place, OLD)
+    full = Account(f"{OLD}@example.com", 1)
+    become(OLD, full)
+    become(full.name, full)
+    for name in (OLD, full.name):
+        result = place.run("status", name)
+        assert result.exit_status == 4
+        assert f"`sudo pam-tfa rename {OLD} {full.name}`" in result.stderr
+    assert place.run("rename", OLD, full.name).exit_status == 0
+    assert place.run("status", OLD).exit_status == 0
+    assert place.run("reset", OLD).exit_status == 0
+
+
 def test_account_that_still_exists_keeps_its_factor(place: Place) -> None:
     """Its next login would ask for no code."""
     enrolled(place)

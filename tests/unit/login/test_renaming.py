@@ -1,10 +1,12 @@
 """An account whose record stands under a former name is refused, not taken for unenrolled."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pam_tfa.core.suspension import Suspension
 from pam_tfa.dialogue import Account
 from pam_tfa.upkeep import rename_record
 from tests.unit.login.builders import NOW_S, FakeMachine, code_at, run
@@ -63,6 +65,37 @@ def test_second_name_of_a_uid_is_an_account_of_its_own(tmp_path: Path) -> None:
     assert run(machine, user="toor").verdict == "ignore"
 
 
+def test_name_that_the_name_service_completes_is_a_renaming(tmp_path: Path) -> None:
+    """A directory service calls alice alice@example.com from today on, and knows both spellings."""
+    machine = FakeMachine(tmp_path, unenrolled="skip")
+    machine.enroll()
+    alice = Account("alice@example.com", 1000)
+    machine.accounts = {"alice": alice, alice.name: alice}
+    for typed in machine.accounts:
+        assert run(machine, code_at(NOW_S), user=typed).verdict == "unavailable"
+    assert "pam-tfa rename alice alice@example.com" in machine.lines[-1]
+
+
+def test_uid_in_a_suspensions_reason_is_nobodys(tmp_path: Path) -> None:
+    """The bytes are looked for in the whole file."""
+    machine = FakeMachine(tmp_path, unenrolled="skip")
+    reason = Suspension(NOW_S, NOW_S + 60, '"uid":1001,')
+    machine.enroll(suspension=reason)
+    del machine.accounts["alice"]
+    assert run(machine, user="bob").verdict == "ignore"
+
+
+def test_former_name_forges_no_field_of_the_log_line(tmp_path: Path) -> None:
+    """A name may hold spaces and equals signs."""
+    machine = FakeMachine(tmp_path, unenrolled="skip")
+    name = "x user=root outcome=success"
+    machine.accounts[name] = Account(name, 1000)
+    machine.enroll(name)
+    del machine.accounts[name]
+    run(machine, user="alice")
+    assert " user=root" not in machine.lines[-1]
+
+
 def test_other_uids_are_skipped(tmp_path: Path) -> None:
     """Also one that begins with the same digits."""
     machine = a_renamed_account(tmp_path, unenrolled="skip")
@@ -86,6 +119,8 @@ def test_damage_does_not_hide_the_renaming(tmp_path: Path, damage: str) -> None:
             path.write_bytes(content[:4096])
         case "another_name":
             path.rename(path.with_name("carol.json"))
+        case _:
+            raise AssertionError(damage)
     assert run(machine, user="alicia").verdict == "unavailable"
     assert "FormerNameError" in machine.lines[-1]
     assert "see pam-tfa prune" in machine.lines[-1]
@@ -96,7 +131,8 @@ def test_file_without_a_uid_keeps_nobody_out(tmp_path: Path) -> None:
     machine = a_renamed_account(tmp_path, unenrolled="skip")
     users = Path(machine.store.users_dir)
     (users / "alice.json").write_bytes(b"")
-    (users / "fifo.json").symlink_to("/dev/zero")
+    (users / "link.json").symlink_to("/dev/zero")
+    os.mkfifo(users / "fifo.json")
     (users / "directory.json").mkdir()
     assert run(machine, user="alicia").verdict == "ignore"
 

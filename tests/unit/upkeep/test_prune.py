@@ -17,12 +17,14 @@ class Names:
 
     def __init__(self, *accounts: Account) -> None:
         self.accounts = [ROOT, *accounts]
+        self.silent: tuple[str, ...] = ()
 
     def service(self) -> NameService:
         """Return it in the form that upkeep asks."""
         return NameService(
             lambda name: next((each for each in self.accounts if each.name == name), None),
             lambda uid: next((each for each in self.accounts if each.uid == uid), None),
+            lambda _living: self.silent,
         )
 
 
@@ -45,6 +47,37 @@ def remove(store: FileStore, names: Names, found: Leftovers) -> list[str]:
     removed: list[Leftover] = []
     remove_leftovers(store, names.service(), found.gone, removed.append)
     return [each.account_name for each in removed]
+
+
+def test_source_of_accounts_that_says_nothing_is_named(tmp_path: Path) -> None:
+    """Half of the accounts come from a directory service that is down."""
+    names = Names(Account("alice", 1))
+    names.silent = ("sss",)
+    store = an_enrolled_store(tmp_path, alice=1)
+    assert find(store, names).silent_sources == ()
+    store = an_enrolled_store(tmp_path / "other", alice=1, bob=2)
+    assert find(store, names).silent_sources == ("sss",)
+
+
+def test_record_whose_uid_found_a_holder_meanwhile_stays(tmp_path: Path) -> None:
+    """It is a renamed account's, whose factor would be gone."""
+    names = Names(Account("alice", 1))
+    store = an_enrolled_store(tmp_path, alice=1, bob=2)
+    found = find(store, names)
+    names.accounts.append(Account("bobby", 2))
+    assert remove(store, names, found) == []
+
+
+def test_account_under_a_completed_name_is_renamed_not_gone(tmp_path: Path) -> None:
+    """The name service knows alice as alice@example.com."""
+    store = an_enrolled_store(tmp_path, alice=1)
+    full = Account("alice@example.com", 1)
+    service = NameService(
+        {"alice": full, "root": ROOT}.get, {1: full, 0: ROOT}.get, lambda _living: ()
+    )
+    found = find_leftovers(store, service, lambda _records: None)
+    assert found.renamed == (Leftover("alice", 1, "alice@example.com"),)
+    assert found.gone == ()
 
 
 def test_record_without_an_account_is_found_and_removed(tmp_path: Path) -> None:
