@@ -10,6 +10,7 @@ from __future__ import annotations
 import marshal
 import os
 import sys
+import zlib
 
 from pam_tfa.core.errors import StoreUnavailableError
 from pam_tfa.store.directory import (
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 CACHE_PATH = "/run/pam-tfa/config.cache"
 _MAX_CACHE_BYTES = 4 << 20
 _NEW = ".new"
+_CHECKSUM_BYTES = 4  # against a bit that flips; who forges it is root
 # marshal's format belongs to one version of Python.
 _FORMAT = f"pam-tfa-config-cache/1 {sys.implementation.cache_tag}"
 
@@ -48,7 +50,10 @@ def read_cached(
         return None
     try:
         # As safe as a .pyc: only root can have written it.
-        found = marshal.loads(os.read(descriptor, _MAX_CACHE_BYTES))  # noqa: S302
+        cached = os.read(descriptor, _MAX_CACHE_BYTES)
+        if _checksum(cached[_CHECKSUM_BYTES:]) != cached[:_CHECKSUM_BYTES]:
+            return None
+        found = marshal.loads(cached[_CHECKSUM_BYTES:])  # noqa: S302
     except (OSError, ValueError, EOFError, TypeError, MemoryError):
         return None
     finally:
@@ -74,6 +79,7 @@ def keep(
     directory, _, name = cache_path.rpartition("/")
     try:
         cached = marshal.dumps((_FORMAT, content, dict(values)))
+        cached = _checksum(cached) + cached
         directory_fd = open_trusted_directory(directory, trusted_uid)
     except (ValueError, StoreUnavailableError, OSError):
         return  # ValueError: a date, which marshal can't write
@@ -83,6 +89,10 @@ def keep(
         pass  # a caller without root's rights, or no room: parsed again the next time
     finally:
         close_descriptor(directory_fd)
+
+
+def _checksum(content: bytes) -> bytes:
+    return zlib.crc32(content).to_bytes(_CHECKSUM_BYTES, "big")
 
 
 def _replace(directory_fd: int, name: str, content: bytes) -> None:

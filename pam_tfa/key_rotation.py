@@ -147,8 +147,8 @@ def _is_unfinished(keyring: SealKeyring, store: FileStore) -> bool:
 
 
 def _unneeded(keyring: SealKeyring, use: KeyUse) -> tuple[str, ...]:
-    if use.damaged:
-        return ()
+    if use.damaged or not use.records_by_key_id.keys() <= set(keyring.key_ids):
+        return ()  # a record that can't be read may need any of them
     return tuple(each for each in keyring.key_ids[1:] if not use.records_by_key_id[each])
 
 

@@ -21,7 +21,7 @@ _BY_FIELD = {
     "account_name": "pam-tfa rename OLD {user} where one was cut off, else pam-tfa reset {user}",
 }
 _BY_ERROR = (
-    (FormerNameError, "restore the file from a backup, or see pam-tfa prune"),
+    (FormerNameError, "restore the file from a backup, or pam-tfa reset the account in its name"),
     (RecordDamagedError, "restore the file from a backup, or pam-tfa reset {user} and enroll anew"),
     (SealError, "restore the copy of the key file, or pam-tfa reset {user} and enroll anew"),
     (StoreBusyError, ""),

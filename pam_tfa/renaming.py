@@ -7,7 +7,7 @@ uid tells it from one that never was enrolled.
 
 from __future__ import annotations
 
-from pam_tfa.core.errors import FormerNameError, RecordDamagedError, StoreBusyError
+from pam_tfa.core.errors import FormerNameError, StoreBusyError
 from pam_tfa.events import escape
 
 TYPE_CHECKING = False
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pam_tfa.core.records import Record
     from pam_tfa.dialogue import Account
     from pam_tfa.store.files import FileStore
+    from pam_tfa.store.listing import DamagedRecord
 
 
 def refuse_renamed(
@@ -32,16 +33,16 @@ def refuse_renamed(
         store: where it has none.
         find_account: asks the name service; None for a name that it does not know.
 
-    Raises: FormerNameError, also for a record of this uid that is damaged;
+    Raises: FormerNameError, also for a damaged record that may be this account's;
         StoreUnavailableError; StoreBusyError, also where the account was enrolled meanwhile.
     """
+    from pam_tfa.store.listing import DamagedRecord
+
     with store.moving_lock(shared=True):
         for record in store.records_of_uid(account.uid):
-            if isinstance(record, RecordDamagedError):
-                reason = f"may be its record of a former name, and is damaged: {record.reason}"
-                raise FormerNameError(record.path, account.name, "", reason)
-            if record.uid != account.uid:
-                continue  # the bytes that were looked for stand elsewhere in it
+            if isinstance(record, DamagedRecord):
+                _refuse_damaged(account, record, find_account)
+                continue
             if record.account_name == account.name:
                 raise StoreBusyError(store.users_dir, "the account was enrolled meanwhile")
             holder = find_account(record.account_name)
@@ -58,6 +59,22 @@ def lives(record: Record, holder: Account | None) -> bool:
             name: that of an account which it renamed to its full one (alice@example.com).
     """
     return holder is not None and holder.name == record.account_name and holder.uid == record.uid
+
+
+def _refuse_damaged(
+    account: Account, record: DamagedRecord, find_account: Callable[[str], Account | None]
+) -> None:
+    """Refuse unless the record is by its name another account's that is there."""
+    name = record.account_name
+    holder = find_account(name) if name is not None and name != account.name else None
+    if (
+        holder is not None
+        and holder.name == name
+        and (holder.uid == account.uid or not record.names_the_uid)
+    ):
+        return
+    reason = f"may be its record of a former name, and is damaged: {record.reason}"
+    raise FormerNameError(record.path, account.name, "", reason)
 
 
 def _former_name(

@@ -16,6 +16,7 @@ from pam_tfa.cli.printable import printable
 from pam_tfa.config import load_config
 from pam_tfa.dialogue import Account
 from pam_tfa.events import format_event, write_event
+from pam_tfa.renaming import refuse_renamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,6 +121,19 @@ class Context:
             raise no_such_account(name)
         return account
 
+    def not_enrolled(self, name: str) -> CommandError:
+        """Make the failure for an account without a record. Raises: PamTfaError."""
+        account = find_account(name)
+        if account is None:
+            return no_such_account(name)
+        refuse_renamed(account, self.store(), find_account)
+        shown = printable(name)
+        return CommandError(
+            REFUSED,
+            _("{user} is not enrolled, so there is nothing to change.").format(user=shown),
+            _("`sudo pam-tfa enroll {user}` enrols the account.").format(user=shown),
+        )
+
     def log(self, event: str, account_name: str | None, *fields: tuple[str, object]) -> None:
         """Write one line about a change to the host's log of authentication."""
         who = (("user", account_name), ("by", own_name()), ("login_user", login_name()))
@@ -186,18 +200,6 @@ def no_such_account(name: str) -> CommandError:
         REFUSED,
         _("There is no account '{user}' on this host.").format(user=printable(name)),
         _("`getent passwd` lists the accounts; is the name spelled right?"),
-    )
-
-
-def not_enrolled(name: str) -> CommandError:
-    """Make the failure for an account without a record."""
-    if find_account(name) is None:
-        return no_such_account(name)
-    shown = printable(name)
-    return CommandError(
-        REFUSED,
-        _("{user} is not enrolled, so there is nothing to change.").format(user=shown),
-        _("`sudo pam-tfa enroll {user}` enrols the account.").format(user=shown),
     )
 
 

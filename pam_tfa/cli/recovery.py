@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from pam_tfa.cli.context import not_enrolled
+from pam_tfa.cli.context import find_account
 from pam_tfa.cli.enroll_text import write_codes
-from pam_tfa.cli.failures import DONE, UNAVAILABLE, CommandError
+from pam_tfa.cli.failures import DONE, UNAVAILABLE, CommandError, explain
 from pam_tfa.cli.language import N_, _
 from pam_tfa.cli.printable import printable
 from pam_tfa.cli.terminal import OutputError
 from pam_tfa.cli.verb import Verb, no_options
+from pam_tfa.core.errors import FormerNameError
+from pam_tfa.renaming import refuse_renamed
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -27,7 +29,7 @@ def _reset(context: Context, arguments: Namespace) -> int:
     next_login = context.config().unenrolled  # a broken configuration ends the run before it acts
     result = reset(context.store(), name)
     if result is None:
-        raise not_enrolled(name)
+        raise context.not_enrolled(name)
     damage = result.damage
     context.log("reset", name, ("record", "good" if damage is None else "damaged"))
     if arguments.json:
@@ -48,9 +50,21 @@ def _reset(context: Context, arguments: Namespace) -> int:
         )
     context.terminal.show(
         _("{user} is not enrolled any more; secret and backup codes are gone.").format(user=user),
-        next_login_text(next_login),
+        *_next_login(context, name, next_login),
     )
     return DONE
+
+
+def _next_login(context: Context, name: str, unenrolled: str | None) -> list[str]:
+    """Say what the next login of an account sees whose record was just removed."""
+    account = find_account(name)
+    if account is not None:
+        try:
+            refuse_renamed(account, context.store(), find_account)
+        except FormerNameError as error:
+            failure = explain(error)
+            return [failure.sentence, failure.hint]
+    return [next_login_text(unenrolled)]
 
 
 def next_login_text(unenrolled: str | None) -> str:
@@ -80,7 +94,7 @@ def _unlock(context: Context, arguments: Namespace) -> int:
 
     name = context.choose_record_name(arguments.user)
     if not unlock(context.store(), name, context.now_s(), reset_clock=arguments.reset_clock):
-        raise not_enrolled(name)
+        raise context.not_enrolled(name)
     context.log("unlock", name, ("reset_clock", "yes" if arguments.reset_clock else "no"))
     if arguments.json:
         context.answer_json({"user": name, "clock_was_reset": arguments.reset_clock})
@@ -91,7 +105,10 @@ def _unlock(context: Context, arguments: Namespace) -> int:
     )
     if arguments.reset_clock:
         context.terminal.show(
-            _("Steps that lay in the future are back to now; wait for the next code to log in.")
+            _(
+                "Codes from while the clock was ahead are forgotten. An app's third code from now "
+                "on is surely good; the present one and the next may count as used."
+            )
         )
     return DONE
 
@@ -109,7 +126,7 @@ def _backup_codes(context: Context, arguments: Namespace) -> int:
     name = context.choose_record_name(arguments.user)
     codes = renew_backup_codes(context.store(), name, context.now_s(), os.urandom)
     if codes is None:
-        raise not_enrolled(name)
+        raise context.not_enrolled(name)
     context.log("backup_codes", name)
     try:
         if arguments.json:
@@ -165,8 +182,8 @@ UNLOCK: Final = Verb(
         "  sudo pam-tfa unlock alice\n"
         "  sudo pam-tfa unlock alice --reset-clock\n"
         "\n"
-        "What next: alice logs in with the next code; `sudo pam-tfa status alice` shows\n"
-        "the counts."
+        "What next: alice logs in; after --reset-clock with her app's third code from\n"
+        "then on. `sudo pam-tfa status alice` shows the counts."
     ),
     user="required",
     add_options=_add_unlock_options,

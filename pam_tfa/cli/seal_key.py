@@ -121,13 +121,16 @@ def _rotation_lines(path: str, rotation: Rotation) -> list[str]:
 
 def _note_not_resealed(context: Context, problems: tuple[NotResealed, ...]) -> None:
     for each in problems:
-        context.terminal.note(f"pam-tfa: {explain(each.error).sentence}")
+        whose = f"{printable(each.account_name)}: " if each.account_name else ""
+        context.terminal.note(f"pam-tfa: {whose}{explain(each.error).sentence}")
     if problems:
         context.terminal.note(
             ngettext(
-                "{n} record was not sealed anew; mend it or remove it with "
-                "`sudo pam-tfa reset USER`, then run this again.",
-                "{n} records were not sealed anew; mend them or remove them with "
+                "{n} record was not sealed anew; mend it (for a key that is missing: append its "
+                "line from a copy of the key file) or remove it with `sudo pam-tfa reset USER`, "
+                "then run this again.",
+                "{n} records were not sealed anew; mend them (for a key that is missing: append "
+                "its line from a copy of the key file) or remove them with "
                 "`sudo pam-tfa reset USER`, then run this again.",
                 len(problems),
             ).format(n=len(problems))

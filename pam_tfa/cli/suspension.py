@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from pam_tfa.cli.context import not_enrolled
 from pam_tfa.cli.failures import DONE
 from pam_tfa.cli.language import N_, _
 from pam_tfa.cli.printable import printable
@@ -45,7 +44,7 @@ def _disable(context: Context, arguments: Namespace) -> int:
     now_s, reason = context.now_s(), arguments.reason or ""
     suspension = suspend(context.store(), name, arguments.until, reason, now_s)
     if suspension is None:
-        raise not_enrolled(name)
+        raise context.not_enrolled(name)
     until_s = suspension.until_s if suspension.until_s != WITHOUT_END_S else None
     context.log("disable", name, ("until_s", until_s), ("reason", reason or None))
     if arguments.json:
@@ -77,7 +76,7 @@ def _enable(context: Context, arguments: Namespace) -> int:
     name = context.choose_record_name(arguments.user)
     ended = end_suspension(context.store(), name, context.now_s())
     if ended is None:
-        raise not_enrolled(name)
+        raise context.not_enrolled(name)
     context.log("enable", name, ("was_suspended", "yes" if ended == "ended" else "no"))
     if arguments.json:
         context.answer_json({"user": name, "was_suspended": ended == "ended"})

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pam_tfa.core.records import Record
+    from pam_tfa.store.listing import DamagedRecord
     from pam_tfa.store.record_file import RecordFile
     from pam_tfa.store.store_lock import StoreLock
     from pam_tfa.store.stored import Stored
@@ -193,8 +194,8 @@ class FileStore:
 
         return list_records(self.users_dir, self._trusted_uid)
 
-    def records_of_uid(self, uid: int) -> Iterator[Record | RecordDamagedError]:
-        """Yield every record that was made for a uid, or what is wrong with it.
+    def records_of_uid(self, uid: int) -> Iterator[Record | DamagedRecord]:
+        """Yield the records that were made for a uid, and those of which that can't be told.
 
         Each file is read, because nothing but the records themselves says whose they are.
 

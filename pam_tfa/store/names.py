@@ -48,6 +48,19 @@ def record_file_name(account_name: str) -> str:
     return encoded + RECORD_SUFFIX
 
 
+def account_name_of(file_name: str) -> str | None:
+    """Return the account that a record file is named after; None where the name doesn't tell."""
+    parts = file_name.removesuffix(RECORD_SUFFIX).split("%")
+    try:
+        name_bytes = parts[0].encode("ascii") + b"".join(
+            bytes.fromhex(part[:2]) + part[2:].encode("ascii") for part in parts[1:]
+        )
+        account_name = name_bytes.decode("utf-8", "surrogateescape")
+        return account_name if record_file_name(account_name) == file_name else None
+    except ValueError:
+        return None
+
+
 def unfinished_file_name(file_name: str) -> str:
     """Return the name under which a file is written before it takes its own.
 

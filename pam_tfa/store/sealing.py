@@ -74,7 +74,7 @@ class SealKeyring:
         """
         key = self._keys.get(sealed.key_id)
         if key is None:
-            raise WrongSealKeyError(self.path, "holds no key of the id that the secret names")
+            raise WrongSealKeyError(self.path, f"holds no key {sealed.key_id}")
         try:
             return key.decrypt(sealed.nonce, sealed.ciphertext, associated_data)
         except (InvalidTag, ValueError):  # ValueError: a nonce of another length

@@ -75,6 +75,17 @@ def test_what_is_no_cache_is_not_believed(tmp_path: Path, cache: Path, content: 
     assert read_cached(str(cache), TEXT) == {"unenrolled": "deny"}
 
 
+def test_bit_that_flips_anywhere_in_the_cache_is_seen(cache: Path) -> None:
+    """Else a value that the file does not have would decide, or refuse everybody."""
+    keep(str(cache), TEXT, {"unenrolled": "skip"})
+    content = cache.read_bytes()
+    for number in range(8 * len(content)):
+        flipped = bytearray(content)
+        flipped[number // 8] ^= 1 << number % 8
+        cache.write_bytes(flipped)
+        assert read_cached(str(cache), TEXT) is None
+
+
 @pytest.mark.parametrize("mode", [0o644, 0o660, 0o602])
 def test_cache_that_others_can_touch_is_not_believed(cache: Path, mode: int) -> None:
     """Its mode is 0600, nothing else."""

@@ -120,6 +120,34 @@ def test_completed_name_leads_to_the_record_of_the_short_one(place: Place, becom
     assert place.run("reset", OLD).exit_status == 0
 
 
+def test_reset_of_a_record_whose_owner_is_renamed_says_what_comes(
+    place: Place, become: Rename
+) -> None:
+    """Two accounts have swapped names: the other one's record refuses this one yet."""
+    become(OLD, Account(OLD, 1))
+    enrolled(place, OLD)
+    become(OLD, Account(OLD, 4711))
+    enrolled(place, ACCOUNT)
+    result = place.run("reset", ACCOUNT)
+    assert result.exit_status == 0
+    assert f"{ACCOUNT} is not enrolled any more" in result.stdout
+    assert "asks for no code" not in result.stdout
+    assert f"`sudo pam-tfa rename {OLD} {ACCOUNT}`" in result.stdout
+
+
+@pytest.mark.parametrize("verb", ["disable", "enable", "unlock", "backup-codes", "reset"])
+def test_verbs_say_of_a_renamed_account_what_status_says(
+    place: Place, become: Rename, verb: str
+) -> None:
+    """Not "not enrolled": its logins are refused."""
+    become(OLD, Account(OLD, 1))
+    enrolled(place, OLD)
+    become(OLD, None)
+    result = place.run(verb, ACCOUNT)
+    assert result.exit_status == 4
+    assert f"`sudo pam-tfa rename {OLD} {ACCOUNT}`" in result.stderr
+
+
 def test_account_that_still_exists_keeps_its_factor(place: Place) -> None:
     """Its next login would ask for no code."""
     enrolled(place)

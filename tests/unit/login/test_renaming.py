@@ -123,18 +123,45 @@ def test_damage_does_not_hide_the_renaming(tmp_path: Path, damage: str) -> None:
             raise AssertionError(damage)
     assert run(machine, user="alicia").verdict == "unavailable"
     assert "FormerNameError" in machine.lines[-1]
-    assert "see pam-tfa prune" in machine.lines[-1]
+    assert "pam-tfa reset the account in its name" in machine.lines[-1]
 
 
-def test_file_without_a_uid_keeps_nobody_out(tmp_path: Path) -> None:
-    """One rotten file of an account that is gone must not refuse all who are not enrolled."""
+@pytest.mark.parametrize("content", [b"", bytes(12288), b"x\n" * 4000, None])
+def test_damaged_record_of_nobody_may_be_anybodys(tmp_path: Path, content: bytes | None) -> None:
+    """Of a file that does not say whose it is nothing is proven."""
     machine = a_renamed_account(tmp_path, unenrolled="skip")
+    path = Path(machine.store.users_dir, "alice.json")
+    good = path.read_bytes()
+    path.write_bytes(good.replace(b'"uid":1000', b'"uid":1009') if content is None else content)
+    assert run(machine, user="alicia").verdict == "unavailable"
+    assert str(path) in machine.lines[-1]
+    assert "pam-tfa reset the account in its name" in machine.lines[-1]
+
+
+@pytest.mark.parametrize("content", [b"", bytes(12288), None])
+def test_damaged_record_of_a_living_account_is_its_own(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    """It refuses that account, and nobody else."""
+    machine = FakeMachine(tmp_path, unenrolled="skip")
+    machine.enroll()
+    path = Path(machine.store.users_dir, "alice.json")
+    good = path.read_bytes()
+    path.write_bytes(good.replace(b'"revision":1', b'"revision":2') if content is None else content)
+    machine.accounts["toor"] = Account("toor", 1000)
+    assert run(machine, user="alice").verdict == "unavailable"
+    assert run(machine, user="bob").verdict == "ignore"
+    assert run(machine, user="toor").verdict == "ignore"
+
+
+def test_what_is_no_file_keeps_nobody_out(tmp_path: Path) -> None:
+    """The store never makes such a thing."""
+    machine = FakeMachine(tmp_path, unenrolled="skip")
     users = Path(machine.store.users_dir)
-    (users / "alice.json").write_bytes(b"")
     (users / "link.json").symlink_to("/dev/zero")
     os.mkfifo(users / "fifo.json")
     (users / "directory.json").mkdir()
-    assert run(machine, user="alicia").verdict == "ignore"
+    assert run(machine, user="alice").verdict == "ignore"
 
 
 def test_name_that_a_shell_could_misread_is_not_repeated_in_the_mend(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pam_tfa.store.names import (
     account_name_bytes,
+    account_name_of,
     is_record_file_name,
     record_file_name,
     unfinished_file_name,
@@ -107,3 +108,21 @@ def test_name_stands_for_the_bytes_of_nss(name_bytes: bytes) -> None:
     """Undecodable bytes survive the way through Python's text."""
     name = name_bytes.decode("utf-8", "surrogateescape")
     assert account_name_bytes(name) == name_bytes
+
+
+@given(ACCOUNT_NAMES)
+def test_file_name_tells_its_account_or_nothing(account_name: str) -> None:
+    """A digest tells nothing."""
+    try:
+        file_name = record_file_name(account_name)
+    except ValueError:
+        return
+    assert account_name_of(file_name) == (None if file_name.startswith("~") else account_name)
+
+
+@pytest.mark.parametrize(
+    "file_name", ["%.json", "%zz.json", "a%2.json", "%61.json", ".json", "ä.json"]
+)
+def test_name_that_the_store_does_not_make_tells_nothing(file_name: str) -> None:
+    """Whoever put such a file there."""
+    assert account_name_of(file_name) is None

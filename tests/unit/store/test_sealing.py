@@ -115,7 +115,7 @@ def test_first_key_seals_and_every_key_opens(tmp_path: Path) -> None:
 def test_key_of_another_id_is_the_wrong_key(tmp_path: Path) -> None:
     """A key file that was made anew says so, instead of looking like a damaged record."""
     sealed = a_keyring(tmp_path, ("k1", KEY_A)).seal(SECRET, OWNER)
-    with pytest.raises(WrongSealKeyError, match="no key of the id"):
+    with pytest.raises(WrongSealKeyError, match="holds no key k1"):
         a_keyring(tmp_path, ("k2", KEY_A)).unseal(sealed, OWNER)
 
 

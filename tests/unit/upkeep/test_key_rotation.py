@@ -324,3 +324,19 @@ def test_all_logins_and_enrolments_during_rotations_succeed(tmp_path: Path, camp
     keyring = SealKeyring.load(machine.config.seal_key_path)
     use = read_key_use(machine.store, keyring)
     assert set(use.records_by_key_id) == {keyring.active_key_id}
+
+
+def test_rotation_with_an_older_key_file_drops_no_key(tmp_path: Path) -> None:
+    """A record whose key is missing may be older than any of them, too."""
+    machine = a_machine(tmp_path, "alice")
+    key = Path(machine.config.seal_key_path)
+    older = key.read_bytes()
+    rotate(machine)
+    newer = key.read_bytes()
+    key.write_bytes(older)
+    rotation = rotate(machine)
+    assert [each.account_name for each in rotation.not_resealed] == ["alice"]
+    assert rotation.dropped_key_ids == ()
+    key.write_bytes(key.read_bytes() + newer.partition(b"\n")[2])
+    assert rotate(machine).not_resealed == ()
+    assert log_in(machine, "alice", USED_S + 60) == "success"
