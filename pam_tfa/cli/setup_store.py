@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 
 def _init(context: Context, arguments: Namespace) -> int:
+    from pam_tfa.store.sealing import create_seal_key
+
     context.require_root()
     config, store = context.config(), context.store()
     store.initialize()
@@ -24,7 +26,9 @@ def _init(context: Context, arguments: Namespace) -> int:
     try:
         context.keyring()
     except SealKeyMissingError:
-        made = _make_key(context)
+        made = _may_make_key(context) and create_seal_key(config.seal_key_path)
+    else:
+        create_seal_key(config.seal_key_path)  # it is there; what a killed run left gets durable
     if made:
         context.log("init", None, ("seal_key", config.seal_key_path))
     if arguments.json:
@@ -47,10 +51,8 @@ def _init(context: Context, arguments: Namespace) -> int:
     return DONE
 
 
-def _make_key(context: Context) -> bool:
-    """Make a sealing key, unless records exist that it could not open. Raises: CommandError."""
-    from pam_tfa.store.sealing import create_seal_key
-
+def _may_make_key(context: Context) -> bool:
+    """Refuse a new sealing key where records exist that it could not open. Raises: CommandError."""
     path = context.config().seal_key_path
     if next(context.store().entries(), None) is not None:
         raise CommandError(
@@ -63,7 +65,7 @@ def _make_key(context: Context) -> bool:
                 "`sudo pam-tfa reset USER`, run this again, and enrol anew."
             ),
         )
-    return create_seal_key(path)
+    return True
 
 
 def _version(context: Context, arguments: Namespace) -> int:

@@ -24,13 +24,15 @@ def create_file(directory_fd: int, file_name: str, path: str, content: bytes) ->
     The caller holds a lock under which the store's own writers don't race; a link instead of a
     rename keeps the file of anyone else who does.
 
-    Returns: False when something of that name exists; it stays as it is.
+    Returns: False when something of that name exists; it stays as it is, and is durable too: a
+        writer that was killed may have got no further than its link.
     Raises: NotDurableError.
     """
     unfinished = unfinished_file_name(file_name)
     remove_unfinished(directory_fd, file_name, path)
     try:
         if _exists(directory_fd, file_name):
+            os.fsync(directory_fd)
             return False
         _write_new(directory_fd, unfinished, content)
         retry_interrupted(
