@@ -147,7 +147,7 @@ import sys
 
 try:
     from pam_tfa.cli.__main__ import main
-except (ImportError, OSError, MemoryError) as error:
+except Exception as error:  # a library that could be read in part raises anything
     # The command's own sentences are in what can't be loaded.
     print(f"pam-tfa: The command can't be loaded: {error}.", file=sys.stderr)
     sys.exit(4)

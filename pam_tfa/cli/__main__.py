@@ -55,8 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 _("pam-tfa: The output can't be written: {reason}.").format(reason=error.reason)
             )
         return UNAVAILABLE
-    except (OSError, MemoryError, ImportError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
+    except Exception as error:  # noqa: BLE001 - a library that could be read in part raises anything
+        reason = getattr(error, "strerror", None) or _place_of(error)
         terminal.note(
             _("pam-tfa: Two-factor authentication is unavailable: {reason}.").format(reason=reason)
         )
@@ -64,6 +64,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         terminal.note("", _("pam-tfa: Interrupted."))
         return INTERRUPTED
+
+
+def _place_of(error: Exception) -> str:
+    """Return an exception's type and place; its text could hold what nobody may read."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if traceback is None:
+        return type(error).__name__
+    name = os.path.basename(traceback.tb_frame.f_code.co_filename)
+    return f"{type(error).__name__}, {name}:{traceback.tb_lineno}"
 
 
 def _run(arguments: list[str], terminal: Terminal) -> int:

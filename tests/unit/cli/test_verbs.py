@@ -248,7 +248,9 @@ def test_broken_configuration_is_unavailable(place: Place) -> None:
     assert place.snapshot() == before
 
 
-@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), MemoryError(), ImportError()])
+@pytest.mark.parametrize(
+    "error", [OSError(5, "Input/output error"), MemoryError(), ImportError(), AttributeError()]
+)
 def test_failure_that_nobody_foresaw_is_unavailable(place: Place, error: Exception) -> None:
     """One sentence and exit status 4, no traceback."""
     with pytest.MonkeyPatch.context() as patched:
