@@ -56,10 +56,11 @@ struct call {
     char path[PATH_BYTES]; /* what openat() names */
 };
 
-/* What came of it. `status` is waitpid()'s, where it has ended. `calls` has room for
+/* What came of it; `failed_syncs` are those of the calls that failed which would have made
+ * something durable. `status` is waitpid()'s, where it has ended. `calls` has room for
  * `most_calls`, and gets every call that counts. */
 struct report {
-    int failed, has_ended, ended_late, status;
+    int failed, failed_syncs, has_ended, ended_late, status;
     int call_count, most_calls;
     struct call *calls;
 };
@@ -175,6 +176,11 @@ static bool has_to_fail(struct run *run, int process, int number)
     return number == plan->number && ++run->counted == plan->nth;
 }
 
+static bool is_sync(int number)
+{
+    return number == SYS_fsync || number == SYS_fdatasync || number == SYS_msync;
+}
+
 static int let_go_on(const struct supervised *supervised, uint64_t id)
 {
     const struct seccomp_notif_resp answer = {
@@ -216,6 +222,7 @@ static void answer_call(struct run *run)
     if (run->counts && has_to_fail(run, process, call.data.nr)) {
         const struct seccomp_notif_resp answer = {.id = call.id, .error = -run->plan->error};
         run->report->failed++;
+        run->report->failed_syncs += is_sync(call.data.nr);
         ioctl(run->supervised->listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
     } else {
         let_go_on(run->supervised, call.id);

@@ -306,6 +306,7 @@ class CommandTarget:
         try:
             if (injection.name, injection.nth) not in self._loading:
                 check_text(injection, ended.status, output)
+            assert ended.status != 0 or not ended.lost_syncs, "done, and not durable"
             return ended.failed > 0, self._check(ended, before, output)
         except AssertionError as error:
             error.add_note(f"status {ended.status}; wrote {output}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import pwd
 from typing import TYPE_CHECKING
 
 from pam_tfa.store.files import FileStore
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     Select = Callable[[list[RecordedCall]], list[Injection]]
 
 FORKED_LIMIT_S, INSTALLED_LIMIT_S = 5.0, 20.0
+FORMER_NAME = "tfa-former"
 HOST, HELPER_OF_HOST = 0, 1
 
 
@@ -70,6 +72,8 @@ class LoginTarget:
         observed, log_lines = run.observed(), self._log.lines()
         try:
             assert not ended.was_late, "it hung"
+            is_lost = ended.lost_syncs > 0
+            assert not is_lost or observed.verdict != "success", "a success that isn't durable"
             outcome = self._login.check(answer, observed, log_lines)
             if ended.status < 0:
                 outcome += f", signal {-ended.status}"
@@ -85,6 +89,7 @@ def login_targets(
     """Return the scenarios in the order's way."""
     FileStore(str(ELSEWHERE)).initialize()
     name = order.accounts[0]
+    former = InjectedAccount(FORMER_NAME, codes, uid=pwd.getpwnam(name).pw_uid)
     for scenario in SCENARIOS:
         account = InjectedAccount(
             name,
@@ -92,7 +97,7 @@ def login_targets(
             otp_type="hotp" if scenario.hotp else "totp",
             users_dir=ELSEWHERE if scenario.elsewhere else USERS_DIR,
         )
-        login = DisturbedLogin(scenario, account)
+        login = DisturbedLogin(scenario, account, former)
         make_run, select, limit_s = _way(order)
         yield LoginTarget(injector, login, make_run, select, limit_s, log)
 

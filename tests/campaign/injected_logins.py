@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pam_tfa.core.lockout import FailureCount
 from pam_tfa.core.state import AuthenticatorState
@@ -31,8 +31,8 @@ class Observed(NamedTuple):
 
 
 # Of a log line: refused, and nobody looked at the answer. The name service says "no such user"
-# also where it fails.
-_NOT_EVALUATED = ("reason=unknown_user ", "reason=caller_is_not_root ")
+# also where it fails; libpam asks its service "other" where it can't read the one that was meant.
+_NOT_EVALUATED = ("reason=unknown_user ", "reason=caller_is_not_root ", ": pam_unix(")
 
 
 class Scenario(NamedTuple):
@@ -47,7 +47,7 @@ class Scenario(NamedTuple):
         hotp: whether the codes are counted.
         torn: whether the newer slot is damaged.
         elsewhere: whether the configuration names another store than the default.
-        enrolled: whether there is a record.
+        enrolled: whether there is a record; "formerly": under a name that the account had.
         later_s: after how long the next good code must get in.
     """
 
@@ -59,7 +59,7 @@ class Scenario(NamedTuple):
     hotp: bool = False
     torn: bool = False
     elsewhere: bool = False
-    enrolled: bool = True
+    enrolled: Literal["yes", "no", "formerly"] = "yes"
     later_s: int = 0
 
     @property
@@ -71,7 +71,7 @@ class Scenario(NamedTuple):
     def counts(self) -> bool:
         """Whether the answer is evaluated and wrong."""
         evaluated = self.answer in ("code", "wrong", "backup")
-        return self.verdict == "refused" and evaluated and self.enrolled
+        return self.verdict == "refused" and evaluated and self.enrolled == "yes"
 
 
 def _fresh(account: InjectedAccount, _step: int) -> State:
@@ -141,16 +141,20 @@ SCENARIOS = (
     Scenario("damaged state", "refused", _fresh, _now, torn=True, later_s=HOUR_S),
     Scenario("a password", "refused", _fresh, answer="correct horse battery"),
     Scenario("store elsewhere", "success", _fresh, _now, elsewhere=True),
-    Scenario("not enrolled, denied", "refused", _fresh, _now, enrolled=False),
+    Scenario("not enrolled, denied", "refused", _fresh, _now, enrolled="no"),
+    Scenario("renamed since", "unavailable", _fresh, _now, enrolled="formerly"),
 )  # fmt: skip
 
 
 class DisturbedLogin:
     """One scenario with its account, again and again."""
 
-    def __init__(self, scenario: Scenario, account: InjectedAccount) -> None:
-        """Take an account of the scenario's type and store."""
+    def __init__(
+        self, scenario: Scenario, account: InjectedAccount, former: InjectedAccount
+    ) -> None:
+        """Take an account of the scenario's type and store, and one of its uid that is gone."""
         self.scenario = scenario
+        self._former = former
         self.account = account
         self._step = self._factor = 0
         self._before = account.fresh
@@ -158,7 +162,7 @@ class DisturbedLogin:
     @property
     def config(self) -> str:
         """What the configuration file says."""
-        rule = "skip" if self.scenario.enrolled else "deny"
+        rule = "deny" if self.scenario.enrolled == "no" else "skip"
         paths = f'[paths]\nstore = "{ELSEWHERE}"\n' if self.scenario.elsewhere else ""
         return f'unenrolled = "{rule}"\n{paths}'
 
@@ -170,8 +174,11 @@ class DisturbedLogin:
         self._before = scenario.before(account, self._step)
         CONFIG.write_text(self.config)
         account.put(self._before, torn=scenario.torn)
-        if not scenario.enrolled:
+        self._former.take_away()
+        if scenario.enrolled != "yes":
             account.take_away()
+        if scenario.enrolled == "formerly":
+            self._former.put(self._before)
         match scenario.answer:
             case "code":
                 return account.code_at(self._factor)
@@ -187,7 +194,9 @@ class DisturbedLogin:
         verdict, scenario = observed.verdict, self.scenario
         assert verdict != "ignore" or scenario.verdict == "ignore", "PAM_IGNORE"
         assert verdict != "success" or scenario.may_let_in, "success"
-        if not scenario.enrolled:
+        if scenario.enrolled != "yes":
+            again = self.account.log_in(answer)
+            assert again == scenario.verdict, f"the next login: {again}"
             return verdict or "no verdict"
         was_evaluated = not any(each in line for line in log_lines for each in _NOT_EVALUATED)
         self._check_counts(was_told=verdict == "refused" and was_evaluated)

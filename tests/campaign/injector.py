@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import functools
 import mmap
 import os
@@ -58,6 +59,7 @@ class _Call(ctypes.Structure):
 class _Report(ctypes.Structure):
     _fields_ = (
         ("failed", ctypes.c_int),
+        ("failed_syncs", ctypes.c_int),
         ("has_ended", ctypes.c_int),
         ("ended_late", ctypes.c_int),
         ("status", ctypes.c_int),
@@ -101,11 +103,14 @@ class Ended(NamedTuple):
     Attributes:
         status: its exit status, or minus the signal's number.
         failed: how many calls were made to fail; 0: the injection never happened.
+        lost_syncs: how many of them would have made something durable, and can't have been made
+            again (as after EINTR).
         was_late: it had to be killed.
     """
 
     status: int
     failed: int
+    lost_syncs: int
     was_late: bool
 
 
@@ -193,7 +198,8 @@ class Injector:
             status = os.waitstatus_to_exitcode(report.status)
         else:
             status = int.from_bytes(self._control.recv(4), "big", signed=True)
-        return Ended(status, report.failed, bool(report.ended_late))
+        lost_syncs = report.failed_syncs if plan.error != errno.EINTR else 0
+        return Ended(status, report.failed, lost_syncs, bool(report.ended_late))
 
     def _child_with_jobs(self) -> _Supervised:
         if self._worker is not None and self._jobs == JOBS_OF_A_CHILD:
