@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 STORE_FILES = {".lock", ".store"}
 CONFIG_FILES = {"config.toml", "seal.key"}
+RUN_FILES = {"slots", "config.cache"}  # the cache lasts until the next boot
 SLOT_FILES = {str(number) for number in range(8)}  # permanent; their locks are the kernel's
 
 
@@ -28,7 +29,7 @@ def leftovers(account_name: str = "") -> set[str]:
         }
         | _others(CONFIG.parent, CONFIG_FILES)
         | _others(SLOTS_DIR, SLOT_FILES)
-        | _others(RUN_DIR, {SLOTS_DIR.name})
+        | _others(RUN_DIR, RUN_FILES)
     )
 
 
