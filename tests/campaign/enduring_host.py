@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tests.campaign.host_process import build_program
 from tests.harness.codes import code_outside
 from tests.harness.enrolled import EnrolledUser, an_enrolled_user
-from tests.harness.pam_services import a_service, telling_lines
+from tests.harness.pam_services import a_service, remove_service, telling_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,7 +105,12 @@ class EnduringHost:
             *telling_lines("auth", "nodelay"),
             "account required pam_tfa.so",
             "account required pam_permit.so",
+            name="tfa-enduring",
         )
+
+    def close(self) -> None:
+        """Remove the service."""
+        remove_service(self._service)
 
     def run(self, lines: list[Line], *mode: str, warm_up: int) -> Endured:
         """Run a plan; the mode is the program's. Returns: what it printed."""

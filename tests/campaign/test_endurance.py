@@ -12,6 +12,7 @@ from tests.harness.stand_in_daemon import daemon, real_flow
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Iterator
 
     from tests.campaign.enduring_host import Endured
     from tests.campaign.figures import Figures
@@ -34,9 +35,11 @@ pytestmark = pytest.mark.usefixtures("system_log")
 
 
 @pytest.fixture(scope="module")
-def enduring_host(tmp_path_factory: pytest.TempPathFactory) -> EnduringHost:
+def enduring_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EnduringHost]:
     """Return the host."""
-    return EnduringHost(tmp_path_factory.mktemp("enduring"))
+    host = EnduringHost(tmp_path_factory.mktemp("enduring"))
+    yield host
+    host.close()
 
 
 def dropping_one_in(number: int) -> Behaviour:
