@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 STORE_FILES = {".lock", ".store"}
 CONFIG_FILES = {"config.toml", "seal.key"}
-RUN_FILES = {"slots", "config.cache"}  # the cache lasts until the next boot
+# The cache lasts until the next boot; a new one is another login's, or is removed by the next one
+# that has to write it (tests/unit/test_config_cache.py).
+RUN_FILES = {"slots", "config.cache", "config.cache.new"}
 SLOT_FILES = {str(number) for number in range(8)}  # permanent; their locks are the kernel's
 
 
