@@ -78,6 +78,7 @@ class InjectedAccount:
         self.secret = os.urandom(20)
         backup_set, self.backup_codes = backup
         self._store = FileStore(str(users_dir))
+        self._wrong_codes: dict[int, str] = {}
         sealed = SealKeyring.load().seal(self.secret, associated_data(name, self.uid, "a1"))
         device = Authenticator("a1", "phone", self.otp, sealed, int(time.time()))
         self.record = Record(name, self.uid, 1, int(time.time()), (device,), backup_set)
@@ -102,20 +103,11 @@ class InjectedAccount:
         """Let there be no file."""
         self.path.unlink(missing_ok=True)
 
-    def stored(self) -> Stored | None:
+    def stored(self) -> Stored:
         """Return what is stored now; a file that isn't whole raises."""
-        return self._store.load(self.name, self.uid)
-
-    def is_damaged(self) -> bool:
-        """Tell whether a newer state may have been lost."""
-        stored = self.stored()
-        return stored is not None and stored.damaged
-
-    def state(self) -> State:
-        """Return the state that is stored now."""
-        stored = self.stored()
+        stored = self._store.load(self.name, self.uid)
         assert stored is not None, "the record is lost"
-        return stored.state
+        return stored
 
     def code_at(self, factor: int) -> str:
         """Return the code of a step or counter."""
@@ -124,7 +116,10 @@ class InjectedAccount:
     def wrong_code(self) -> str:
         """Return a code in form that is none of those anywhere near."""
         middle = step_now() if self.otp.type == "totp" else REACH
-        return code_outside({self.code_at(each) for each in range(middle - REACH, middle + REACH)})
+        if middle not in self._wrong_codes:  # 2 ms
+            near = range(middle - REACH, middle + REACH)
+            self._wrong_codes[middle] = code_outside({self.code_at(each) for each in near})
+        return self._wrong_codes[middle]
 
     def log_in(self, answer: str, later_s: int = 0) -> str:
         """Run the login flow in this process, undisturbed; return its verdict."""

@@ -76,6 +76,7 @@ class LoginTarget:
             assert not is_lost or observed.verdict != "success", "a success that isn't durable"
             outcome = self._login.check(answer, observed, log_lines)
             if ended.status < 0:
+                assert not isinstance(run, HostRun), "the host crashed"
                 outcome += f", signal {-ended.status}"
             return ended.failed > 0, outcome
         except Exception as error:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Body = Callable[[], int]
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+NULLOK = bytes([0, 0, 0, 1])  # a configuration that counts as absent would let everybody skip
 NONCE = bytes(range(16))
 USER_TAG, SERVICE_TAG, OPTIONS_TAG = 2, 3, 9
 # What a job could not write stays in these: closed, they would write it into the next one's.
@@ -37,7 +38,7 @@ PAM_CRED_EXPIRED = 16  # what SERVICE_LINES make of PAM_IGNORE; nobody else says
 PAM_VERDICTS = {0: "success", 7: "refused", 9: "unavailable", 11: "locked"}
 PAM_VERDICTS[PAM_CRED_EXPIRED] = "ignore"
 SERVICE_LINES = (
-    "auth [success=2 ignore=1 default=die] pam_tfa.so nodelay",
+    "auth [success=2 ignore=1 default=die] pam_tfa.so nullok",
     "auth requisite pam_deny.so",
     "auth [default=die] pam_debug.so auth=cred_expired",
     "auth [default=done] pam_permit.so",
@@ -64,7 +65,7 @@ class HelperConversation:
         fields = (
             (wire.NONCE, NONCE),
             (USER_TAG, account_name.encode()),
-            (OPTIONS_TAG, bytes(4)),
+            (OPTIONS_TAG, NULLOK),
             (SERVICE_TAG, b"campaign"),
         )
         self._ours.send(wire.message(wire.REQUEST, *fields))

@@ -24,6 +24,8 @@ FILE_CALLS = (
     "getdents64", "fstatfs",
 )  # fmt: skip
 
+# brk answers with an address, never with an error, and a process does not survive its exit.
+CAN_NOT_FAIL = ("brk", "exit", "exit_group")
 # Before a program first opens one of these it has only loaded libraries.
 OWN_PLACES = ("/etc/pam-tfa", "/var/lib/pam-tfa", "/run/pam-tfa", "pam_tfa.so", "/pam_tfa")
 SAMPLE_OF_LOADING = 20
@@ -66,6 +68,7 @@ def each_once(calls: Iterable[RecordedCall]) -> list[Injection]:
     return [
         Injection(call.process, call.name, call.nth, error, ONCE)
         for call in calls
+        if call.name not in CAN_NOT_FAIL
         for error in ERRORS
     ]
 

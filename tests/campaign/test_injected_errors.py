@@ -44,10 +44,10 @@ SHORT = {
 }
 FULL = {
     "helper": (0, 0),
-    "installed helper": (0, 2000),
+    "installed helper": (0, 1500),
     "command": (0, 0),
-    "installed command": (0, 700),
-    "module": (0, 1500),
+    "installed command": (0, 400),
+    "module": (0, 1000),
 }
 LEAST_SHARE_INJECTED = 0.9  # some calls come or don't with the allocator and the scheduler
 SHOWN_OUTCOMES = 5
