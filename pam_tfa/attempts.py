@@ -12,7 +12,6 @@ from pam_tfa.core.attempt import Decision, Malformed, decide_attempt
 from pam_tfa.core.backup_codes import hash_backup_code
 from pam_tfa.core.errors import StoreBusyError, WrongSealKeyError
 from pam_tfa.core.records import Record, associated_data
-from pam_tfa.core.recovery import state_after_damage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,6 +78,8 @@ def try_answer(
                 raise NotEnrolledError
             record, state, now_s = stored.record, stored.state, now()
             if stored.damaged:
+                from pam_tfa.core.recovery import state_after_damage  # no other login needs it
+
                 # Saved whatever the answer is: a repair made anew at each attempt would move
                 # the beginning of a wait along with the clock, and it would never end.
                 state = state_after_damage(state, record, now_s)

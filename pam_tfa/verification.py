@@ -16,7 +16,6 @@ from pam_tfa.core.attempt import (
 )
 from pam_tfa.dialogue import Outcome, refused
 from pam_tfa.locale import login as text
-from pam_tfa.mending import mend_of_refusal
 
 if TYPE_CHECKING:
     from pam_tfa.config import Config
@@ -47,6 +46,8 @@ def _outcome(decision: Decision, user: str) -> Outcome:
             shown = text.BACKUP_ACCEPTED.format(left=left)
             return Outcome("success", "backup_code", shown, syslog.LOG_NOTICE)
         case Refused(reason=reason):
+            from pam_tfa.mending import mend_of_refusal  # no good code waits for it
+
             return refused(reason, mend_of_refusal(reason, user))
         case Locked(wait_s=int(wait_s)):
             shown = text.LOCKED_FOR.format(wait=text.format_wait(wait_s))
