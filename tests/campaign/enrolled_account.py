@@ -52,7 +52,8 @@ class EnrolledAccount:
     def enroll(self) -> None:
         """Replace whatever there is by a fresh secret and the state of a new enrolment."""
         self._secret = os.urandom(20)
-        sealed = self._keyring.seal(self._secret, associated_data(self.name, self.uid, "campaign"))
+        keyring = self._keyring.reloaded()  # a test before may have rotated it
+        sealed = keyring.seal(self._secret, associated_data(self.name, self.uid, "campaign"))
         created_s = int(time.time())
         authenticator = Authenticator("campaign", "default", OtpParameters(), sealed, created_s)
         with self._store.transaction(self.name, self.uid) as transaction:
